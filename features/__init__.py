@@ -1,0 +1,1 @@
+"""What is known about an enterprise on a given day: no models, no web, no law."""

@@ -1,0 +1,1 @@
+"""What a good match is: no web, no experiment tracking."""

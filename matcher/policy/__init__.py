@@ -1,0 +1,1 @@
+"""The law as dated, cited data, and one pure function per measure."""

@@ -1,0 +1,1 @@
+"""Tables, migrations and queries: the embedded SQLite by default, PostgreSQL by URL."""

@@ -1,0 +1,1 @@
+"""Loaders that map real data onto the source tables."""
