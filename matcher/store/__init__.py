@@ -1,1 +1,1 @@
-"""Tables, migrations and queries: the embedded SQLite by default, PostgreSQL by URL."""
+"""The store: tables, migrations and queries. It knows what products and demands are, and nothing of models or law."""

@@ -1,0 +1,29 @@
+"""What the service counts about itself, for Prometheus; nothing personal among it."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_BUCKETS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """One set of metrics for one app."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "matcher_requests", "Requests answered.", ["route", "status"], registry=self.registry
+        )
+        self.latency = Histogram(
+            "matcher_request_seconds", "Time to answer.", ["route"], buckets=_BUCKETS, registry=self.registry
+        )
+        self.stages = Histogram(
+            "matcher_recommend_stage_seconds",
+            "Time of a recommendation by stage.",
+            ["stage"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge("matcher_recommend_in_flight", "Recommendations in work.", registry=self.registry)
+        self.refused = Counter("matcher_refused", "Requests refused as too many.", registry=self.registry)
+        self.waiting = Gauge("matcher_store_waiting", "Changes waiting for the writer.", registry=self.registry)
+        self.commits = Gauge("matcher_store_commits", "Commits since the start.", registry=self.registry)

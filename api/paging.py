@@ -1,0 +1,53 @@
+"""Lists in pages: a limit, and an opaque cursor that stands after the last item shown."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from api import errors
+from api.errors import FieldError
+from matcher.domain import Text
+
+T = TypeVar("T")
+DEFAULT, MOST = 50, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Items of one page and the cursor of the next, ``None`` on the last."""
+
+    items: list[Any]
+    next_cursor: str | None
+
+    def document(self) -> dict[str, Any]:
+        """The wire's shape."""
+        return {"items": self.items, "next_cursor": self.next_cursor}
+
+
+def page(items: Sequence[T], key: Callable[[T], str], limit: int, cursor: str | None) -> tuple[list[T], str | None]:
+    """The items after the cursor, at most ``limit``; ``items`` stand in order of ``key``.
+
+    A list that changes between two pages shifts nothing: the cursor names the last key shown, not a position.
+    """
+    start = 0
+    if cursor is not None:
+        after = _decode(cursor)
+        start = next((index for index, item in enumerate(items) if key(item) > after), len(items))
+    shown = list(items[start : start + limit])
+    more = start + limit < len(items)
+    return shown, _encode(key(shown[-1])) if more and shown else None
+
+
+def _encode(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise errors.invalid(
+            [FieldError(pointer="cursor", detail=Text(zh="不是有效游标", en="not a cursor of this list"))]
+        ) from None

@@ -1,0 +1,188 @@
+"""What callers may say, field by field, with bounds; unknown fields are refused everywhere."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
+
+from api.bodies import BilingualError
+from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment, Text
+from matcher.uscc import uscc_fault
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+_MOST_CNY = Decimal(10_000_000_000)
+
+
+def _not_a_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise BilingualError(Text(zh="不是数值", en="not a number"))
+    return value
+
+
+def _iso_text(value: Any) -> Any:
+    if not isinstance(value, date) and not (isinstance(value, str) and len(value) == len("2026-01-01")):
+        raise BilingualError(Text(zh="不是有效日期（YYYY-MM-DD）", en="not a calendar day (YYYY-MM-DD)"))
+    return value
+
+
+def _good_uscc(value: str) -> str:
+    fault = uscc_fault(value)
+    if fault is not None:
+        raise BilingualError(fault)
+    return value
+
+
+def _yearly_rate(value: Decimal) -> Decimal:
+    if value > 1:
+        raise BilingualError(
+            Text(
+                zh=f"利率为每年小数：{value} 若指百分数请写 {value / 100}",
+                en=f"a rate is a share per year: if {value} is per cent, write {value / 100}",
+            )
+        )
+    return value
+
+
+def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise BilingualError(Text(zh="列表项重复", en="names an item twice"))
+    return values
+
+
+Number = Annotated[Decimal, BeforeValidator(_not_a_flag), Field(allow_inf_nan=False, max_digits=30)]
+Money = Annotated[Number, Field(ge=0, le=_MOST_CNY, decimal_places=2)]
+Amount = Annotated[Number, Field(gt=0, le=_MOST_CNY, decimal_places=2)]
+Rate = Annotated[Number, Field(gt=0, decimal_places=8), AfterValidator(_yearly_rate)]
+Day = Annotated[date, BeforeValidator(_iso_text), Field(ge=FIRST_DAY, le=LAST_DAY)]
+Uscc = Annotated[str, Field(max_length=40), AfterValidator(_good_uscc)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class Body(BaseModel):
+    """A request body: frozen, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CollateralBody(Body):
+    """One thing offered as security; an appraisal left out is unknown, not zero."""
+
+    kind: CollateralKind
+    appraised_value_cny: Money | None = None
+
+
+class DemandBody(Body):
+    """A financing demand."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "uscc": "91370602MA3TERT037",
+                    "amount_cny": "3000000",
+                    "term_months": 12,
+                    "purpose": "working_capital",
+                    "kinds": ["loan"],
+                    "max_annual_rate": "0.05",
+                    "collateral": [{"kind": "real_estate", "appraised_value_cny": "5000000"}],
+                    "repayment": "any",
+                    "needed_by": "2026-12-20",
+                }
+            ]
+        }
+    )
+
+    uscc: Uscc
+    amount_cny: Amount
+    term_months: Annotated[StrictInt, Field(ge=1, le=360)]
+    purpose: Purpose
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=4), AfterValidator(_different)] = (
+        Kind.LOAN,
+        Kind.LEASE,
+    )
+    max_annual_rate: Rate | None = None
+    collateral: Annotated[tuple[CollateralBody, ...], Field(max_length=20)] = ()
+    repayment: Repayment = Repayment.ANY
+    needed_by: Day | None = None
+
+    def demand(self, demand_id: str | None = None) -> Demand:
+        """The demand as the house speaks of it."""
+        return Demand(
+            demand_id=demand_id,
+            uscc=self.uscc,
+            amount_cny=self.amount_cny,
+            term_months=self.term_months,
+            purpose=self.purpose,
+            kinds=self.kinds,
+            max_annual_rate=self.max_annual_rate,
+            collateral=tuple(
+                Collateral(kind=item.kind, appraised_value_cny=item.appraised_value_cny) for item in self.collateral
+            ),
+            repayment=self.repayment,
+            needed_by=self.needed_by,
+        )
+
+
+class RecommendationBody(Body):
+    """What to recommend for: a demand of the library, or one stated here; exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"demand_id": "D-000001", "top_n": 10, "personalised": True}]}
+    )
+
+    demand_id: Identifier | None = None
+    demand: DemandBody | None = None
+    top_n: Annotated[StrictInt, Field(ge=1, le=50)] = 10
+    personalised: StrictBool = True
+    include_unknown: StrictBool = True
+    as_of: Day | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "RecommendationBody":
+        if (self.demand_id is None) == (self.demand is None):
+            raise BilingualError(
+                Text(zh="demand_id 与 demand 必须且只能给出一个", en="give either demand_id or demand, not both")
+            )
+        return self
+
+
+class RecordsBody(Body):
+    """Raw rows of one source, with the day they became known."""
+
+    known_on: Day
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=5_000)]
+
+
+class ConsentBody(Body):
+    """A consent: what for, to whom, until when (the last day; open if absent)."""
+
+    purpose: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "financing_match"
+    recipient: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$")] = "platform"
+    expires_on: Day | None = None
+
+
+class AssessBody(Body):
+    """Facts of one case; a fact left out or null is unknown."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "as_of": "2024-03-01",
+                    "facts": {
+                        "size_class": "small",
+                        "platform_rating": "B",
+                        "security_kind": "guarantee",
+                        "amount_cny": "3000000",
+                        "guarantor_is_government": True,
+                        "guaranteed_amount_cny": "3000000",
+                        "existing_guaranteed_cny": "0",
+                    },
+                }
+            ]
+        }
+    )
+
+    as_of: Day | None = None
+    facts: dict[str, Any]

@@ -1,0 +1,115 @@
+"""Connections: SQLite with write-ahead log and full sync by default, PostgreSQL by URL; and the migrations of both.
+
+Reads run on pooled connections beside the one writer; SQLite readers never block it nor wait for it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+AUDIT_LOCK = 731_018
+
+
+class StoreUnreachableError(Exception):
+    """The database cannot be opened or migrated; says where and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """Two engines over one database: ``writes`` for the writer alone, ``reads`` for everybody."""
+
+    url: str
+    reads: Engine
+    writes: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded store."""
+        return self.reads.dialect.name == "sqlite"
+
+    def is_reachable(self) -> bool:
+        """Whether a question is answered now."""
+        try:
+            with self.reads.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.reads.dispose()
+        self.writes.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open the database, bring its tables to the newest migration, and give both engines.
+
+    Raises
+    ------
+    StoreUnreachableError
+        If it cannot be reached or migrated.
+    """
+    parsed = make_url(url)
+    if parsed.drivername in {"postgres", "postgresql"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    rendered = parsed.render_as_string(hide_password=False)
+    try:
+        database = Database(url=rendered, reads=_engine(rendered, writes=False), writes=_engine(rendered, writes=True))
+        migrate(database)
+    except SQLAlchemyError as error:
+        where = parsed.render_as_string(hide_password=True)
+        raise StoreUnreachableError(f"The store at {where} cannot be opened: {error}. Check DATABASE_URL.") from error
+    return database
+
+
+def migrate(database: Database) -> None:
+    """Bring the tables to the newest migration; nothing happens where they are already."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.writes.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def lock_audit(connection: Connection) -> None:
+    """Hold the audit chain until the transaction ends, where several processes may write at once.
+
+    SQLite admits one writing transaction anyway; PostgreSQL takes an advisory lock.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": AUDIT_LOCK})
+
+
+def _engine(url: str, *, writes: bool) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_size=1 if writes else 8, max_overflow=0 if writes else 8, pool_pre_ping=True)
+    engine = create_engine(
+        parsed, pool_size=1 if writes else 8, max_overflow=0 if writes else 8, connect_args={"check_same_thread": False}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    if writes:
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "cache_size=-32768"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,118 @@
+"""What enterprises brought in beside the loaded world: batches of raw rows, and who may read which source."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from matcher.store.clock import moment
+from matcher.store.tables import consents, record_batches
+
+_BY_USCC = select(consents).where(consents.c.revoked.is_(False)).order_by(consents.c.consent_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentRow:
+    """One source of one enterprise, readable by one recipient for one purpose, from a day to a day.
+
+    Revoking is not dated: a revoked consent permits nothing any more, whatever day is asked about.
+    """
+
+    uscc: str
+    source: str
+    purpose: str
+    recipient: str
+    granted_on: date
+    expires_on: date | None
+
+
+def append_records(
+    connection: Connection, uscc: str, source: str, known_on: date, rows: Sequence[Mapping[str, Any]], at: datetime
+) -> None:
+    """Keep validated raw rows of one source, in the order given; nothing kept before is changed."""
+    connection.execute(
+        record_batches.insert(),
+        {
+            "uscc": uscc,
+            "source": source,
+            "known_on": known_on,
+            "rows": msgspec.json.encode(rows).decode(),
+            "recorded_at": moment(at),
+        },
+    )
+
+
+def records(connection: Connection, uscc: str) -> dict[str, list[dict[str, Any]]]:
+    """Every row brought in for an enterprise, per source, oldest batch first."""
+    query = select(record_batches).where(record_batches.c.uscc == uscc).order_by(record_batches.c.batch_id)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.source, []).extend(msgspec.json.decode(row.rows))
+    return found
+
+
+def latest_batch(connection: Connection, uscc: str) -> int:
+    """Number of the last batch of an enterprise, 0 where none came in: changes whenever its records do."""
+    query = (
+        select(record_batches.c.batch_id)
+        .where(record_batches.c.uscc == uscc)
+        .order_by(record_batches.c.batch_id.desc())
+        .limit(1)
+    )
+    return int(connection.execute(query).scalar() or 0)
+
+
+def with_records(connection: Connection) -> tuple[str, ...]:
+    """Codes of the enterprises that brought records in, in order."""
+    query = select(record_batches.c.uscc).distinct().order_by(record_batches.c.uscc)
+    return tuple(connection.execute(query).scalars())
+
+
+def grant(connection: Connection, rows: Sequence[ConsentRow], recorded_at: datetime) -> None:
+    """Keep consents; an earlier one for the same source, purpose and recipient is replaced by the caller's revoke."""
+    when = moment(recorded_at)
+    connection.execute(
+        consents.insert(),
+        [
+            {
+                "uscc": row.uscc,
+                "source": row.source,
+                "purpose": row.purpose,
+                "recipient": row.recipient,
+                "granted_on": row.granted_on,
+                "expires_on": row.expires_on,
+                "revoked": False,
+                "recorded_at": when,
+            }
+            for row in rows
+        ],
+    )
+
+
+def revoke(connection: Connection, uscc: str, source: str, purpose: str | None, recipient: str | None) -> int:
+    """Revoke the consents of a source, all of them or those for a purpose and recipient; how many there were."""
+    table = consents.c
+    change = consents.update().where(table.uscc == uscc, table.source == source, table.revoked.is_(False))
+    if purpose is not None:
+        change = change.where(table.purpose == purpose)
+    if recipient is not None:
+        change = change.where(table.recipient == recipient)
+    return int(connection.execute(change.values(revoked=True)).rowcount)
+
+
+def consents_of(connection: Connection, uscc: str) -> tuple[ConsentRow, ...]:
+    """Consents of an enterprise that were not revoked, oldest first."""
+    return tuple(
+        ConsentRow(
+            uscc=row.uscc,
+            source=row.source,
+            purpose=row.purpose,
+            recipient=row.recipient,
+            granted_on=row.granted_on,
+            expires_on=row.expires_on,
+        )
+        for row in connection.execute(_BY_USCC.where(consents.c.uscc == uscc))
+    )

@@ -1,0 +1,106 @@
+"""One writer with group commit: waiting changes share one transaction and one sync; each is answered after its commit.
+
+A change is a function of a connection. It may run twice (when a sibling in its group fails, the group is undone and
+each change runs alone), so it must have no effect but through the connection.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+T = TypeVar("T")
+GROUP = 256
+"""Most changes sharing one commit."""
+
+
+class WriterClosedError(RuntimeError):
+    """The writer no longer takes changes: the service is stopping."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting:
+    change: Callable[[Connection], Any]
+    future: Future[Any]
+
+
+class Writer:
+    """The only thread that writes.
+
+    Parameters
+    ----------
+    engine
+        Engine whose transactions take the write lock at once.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+        self.commits = 0
+
+    @property
+    def depth(self) -> int:
+        """Changes waiting now."""
+        return self._waiting.qsize()
+
+    def submit(self, change: Callable[[Connection], T]) -> Future[T]:
+        """Queue a change; the future is done once it is durable, or holds what it raised.
+
+        Raises
+        ------
+        WriterClosedError
+            If the writer was closed.
+        """
+        if self._closed.is_set():
+            raise WriterClosedError("The store is closing and takes no more changes.")
+        future: Future[T] = Future()
+        self._waiting.put(_Waiting(change=change, future=future))
+        return future
+
+    def write(self, change: Callable[[Connection], T]) -> T:
+        """Queue a change and wait until it is durable; raises what it raised."""
+        return self.submit(change).result()
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._waiting.put(None)
+            self._thread.join()
+
+    def _work(self) -> None:
+        stopping = False
+        while not stopping:
+            first = self._waiting.get()
+            group = [] if first is None else [first]
+            stopping = first is None
+            while len(group) < GROUP and not self._waiting.empty():
+                following = self._waiting.get()
+                if following is None:
+                    stopping = True
+                else:
+                    group.append(following)
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                results = [waiting.change(connection) for waiting in group]
+        except BaseException as error:
+            if len(group) == 1:
+                group[0].future.set_exception(error)
+                return
+            for waiting in group:
+                self._commit([waiting])
+            return
+        self.commits += 1
+        for waiting, result in zip(group, results, strict=True):
+            waiting.future.set_result(result)
