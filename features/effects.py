@@ -1,0 +1,92 @@
+"""What each institution has chosen and been chosen for so far, as smoothed log odds: always ratios, never counts.
+
+Fitted on what was known by a day and kept beside the model; as features of a pair they come in through the product
+side. An institution or product never seen stands at the average of what it belongs to: that is 0.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.meeting import Floats
+from features.pairs import DIVISION_LEVELS, SECTIONS, TURNOVER_STEPS
+
+LEVELS = {
+    "section_approve_effect": len(SECTIONS),
+    "division_approve_effect": DIVISION_LEVELS,
+    "size_approve_effect": len(TURNOVER_STEPS) + 1,
+}
+"""Number of levels of each effect that differs by the enterprise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effects:
+    """Smoothed log odds ratios of institutions and products.
+
+    Parameters
+    ----------
+    by_institution, by_product
+        Effect name to identifier to log odds ratio.
+    by_level
+        Effect name to institution to level to log odds ratio, on top of the institution's own.
+    """
+
+    by_institution: Mapping[str, Mapping[str, float]]
+    by_product: Mapping[str, Mapping[str, float]]
+    by_level: Mapping[str, Mapping[str, Mapping[str, float]]]
+
+    def columns(self, product_ids: Sequence[str], institution_ids: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Product-side columns for a catalogue; the level effects have shape (products, levels)."""
+        found: dict[str, NDArray[Any]] = {}
+        for name, table in self.by_institution.items():
+            found[name] = np.array([table.get(key, 0.0) for key in institution_ids], dtype=np.float64)
+        for name, table in self.by_product.items():
+            found[name] = np.array([table.get(key, 0.0) for key in product_ids], dtype=np.float64)
+        for name, levels in self.by_level.items():
+            found[name] = self._level_matrix(levels, LEVELS[name], institution_ids)
+        return found
+
+    def to_json(self) -> bytes:
+        """Canonical JSON, numbers to six decimals."""
+        content = {"institution": self.by_institution, "product": self.by_product, "level": self.by_level}
+        return json.dumps(_rounded(content), sort_keys=True, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Effects":
+        """The inverse of ``to_json``."""
+        content = json.loads(text)
+        return cls(by_institution=content["institution"], by_product=content["product"], by_level=content["level"])
+
+    @staticmethod
+    def _level_matrix(levels: Mapping[str, Mapping[str, float]], width: int, institution_ids: Sequence[str]) -> Floats:
+        row_of = {key: row for row, key in enumerate(dict.fromkeys(institution_ids))}
+        matrix = np.zeros((len(row_of), width))
+        for key, row in row_of.items():
+            for level, value in levels.get(key, {}).items():
+                matrix[row, int(level)] = value
+        expanded: Floats = matrix[[row_of[key] for key in institution_ids]]
+        return expanded
+
+
+NO_EFFECTS = Effects(by_institution={}, by_product={}, by_level={})
+"""Nothing known of any institution: every effect is null."""
+
+
+def smoothed_log_odds(good: Floats, total: Floats, prior: Floats, strength: float) -> Floats:
+    """Log odds of ``good`` among ``total`` against those of ``prior``, shrunk as by ``strength`` rows at the prior.
+
+    >>> smoothed_log_odds(np.array([0.0]), np.array([0.0]), np.array([0.3]), 20.0)
+    array([0.])
+    """
+    odds = (good + strength * prior) / (total - good + strength * (1.0 - prior))
+    return np.log(odds * (1.0 - prior) / prior)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(float(value), 6) + 0.0

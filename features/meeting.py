@@ -1,0 +1,165 @@
+"""How a demand and a product meet: the columns of a pair row that belong to neither side alone.
+
+Every formula is elementwise and reads raw values, never scaled ones. Null is NaN and stays NaN.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.pair_codes import COLLATERAL, PURPOSES, REPAYMENTS
+
+Columns = Mapping[str, NDArray[Any]]
+"""Named columns of one table, all of the same length."""
+
+Floats = NDArray[np.float64]
+
+LEVEL_EFFECTS = ("section_approve_effect", "division_approve_effect", "size_approve_effect")
+"""Effects of an institution that differ by the industry, the district and the size of the enterprise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductSide:
+    """What pair rows need of a catalogue: its block of the matrix and the raw values that pair columns meet."""
+
+    block: NDArray[np.float32]
+    raw: Mapping[str, Floats] = field(repr=False)
+    effects: Mapping[str, Floats] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemandSide:
+    """What pair rows need of demands and of who states them, one row per demand."""
+
+    block: NDArray[np.float32]
+    raw: Mapping[str, Floats] = field(repr=False)
+    levels: Mapping[str, NDArray[np.intp]] = field(repr=False)
+
+
+def amount_share_of_turnover(amount_cny: Floats, turnover_cny: Floats) -> Floats:
+    """Amount over 12-month sales; NaN when sales are unknown or not positive."""
+    return ratio(amount_cny, turnover_cny)
+
+
+def collateral_cover(
+    demands: Columns, products: Columns, demand_row: NDArray[Any], product_row: NDArray[Any]
+) -> Floats:
+    """Appraised value of the offered collateral of kinds the product accepts, over the amount.
+
+    0 when none of them is offered, NaN when one of them has no appraisal.
+    """
+    total = np.zeros(len(demand_row))
+    for kind in COLLATERAL:
+        accepts = np.asarray(products[f"accepts_{kind}"], dtype=bool)[product_row]
+        total = total + np.where(accepts, np.asarray(demands[f"collateral_{kind}"])[demand_row], 0.0)
+    cover: Floats = total / np.asarray(demands["amount_cny"], dtype=np.float64)[demand_row]
+    return cover
+
+
+class Meeting:
+    """Raw values of both sides, taken per pair."""
+
+    def __init__(
+        self, demands: DemandSide, products: ProductSide, demand_row: NDArray[Any], product_row: NDArray[Any]
+    ) -> None:
+        self._demands, self._products = demands, products
+        self._i, self._j = demand_row, product_row
+
+    def of_demand(self, name: str) -> Floats:
+        """A raw value of the demand side, per pair."""
+        return self._demands.raw[name].take(self._i)
+
+    def of_product(self, name: str) -> Floats:
+        """A raw value of the product side, per pair."""
+        return self._products.raw[name].take(self._j)
+
+    def effect(self, name: str) -> Floats:
+        """An institution's effect at the level the enterprise is of; NaN without a table or a level."""
+        table = self._products.effects.get(name)
+        if table is None:
+            return np.full(len(self._i), np.nan)
+        level = self._demands.levels[name][self._i]
+        found: Floats = np.where(level < 0, np.nan, table[self._j, level])
+        return found
+
+    def rows(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Row of the demand and row of the product, per pair."""
+        return self._i, self._j
+
+    def sides(self) -> tuple[Columns, Columns]:
+        """Raw values of the demand side and of the product side."""
+        return self._demands.raw, self._products.raw
+
+
+def _match(tag: str, *profile_flags: str) -> Callable[[Meeting], Floats]:
+    """Product tagged so and the enterprise of that kind: 0 without the tag, null where the enterprise is unknown."""
+
+    def column(m: Meeting) -> Floats:
+        kind = m.of_demand(profile_flags[0])
+        for name in profile_flags[1:]:
+            kind = np.fmax(kind, m.of_demand(name))
+        return np.where(m.of_product(f"tag_{tag}") > 0, np.where(np.isnan(kind), np.nan, kind > 0), 0.0)
+
+    return column
+
+
+def _first_loan_match(m: Meeting) -> Floats:
+    return np.where(m.of_product("tag_first_loan") > 0, 1.0 - m.of_demand("has_prior_loan"), 0.0)
+
+
+def _repayment_match(m: Meeting) -> Floats:
+    asked = np.zeros(len(m.rows()[0]))
+    met = np.zeros(len(asked))
+    for way in REPAYMENTS:
+        asks = m.of_demand(f"asks_{way}")
+        asked = asked + asks
+        met = met + asks * m.of_product(f"repayment_{way}")
+    return np.where(asked > 0, met, 1.0)
+
+
+def _purpose_match(m: Meeting) -> Floats:
+    named = np.zeros(len(m.rows()[0]))
+    for purpose in PURPOSES:
+        named = named + m.of_demand(f"purpose_{purpose}") * m.of_product(f"purpose_{purpose}")
+    return named
+
+
+def _position(value: Floats, low: Floats, high: Floats) -> Floats:
+    return (value - low) / np.maximum(high - low, 1e-9)
+
+
+PAIR_FORMULAS: dict[str, Callable[[Meeting], Floats]] = {
+    "collateral_cover": lambda m: collateral_cover(*m.sides(), *m.rows()),
+    "property_cover": lambda m: m.of_demand("property_free_cny") / m.of_demand("amount_cny"),
+    "amount_share_of_turnover": lambda m: ratio(m.of_demand("amount_cny"), m.of_demand("turnover")),
+    "debt_after_share_of_turnover": lambda m: ratio(
+        m.of_demand("amount_cny") + m.of_demand("loans_outstanding_cny"), m.of_demand("turnover")
+    ),
+    "amount_share_of_tax_paid": lambda m: ratio(m.of_demand("amount_cny"), m.of_demand("tax_paid_12m_cny")),
+    "amount_position": lambda m: _position(
+        m.of_demand("log_amount"), m.of_product("log_amount_min"), m.of_product("log_amount_max")
+    ),
+    "term_position": lambda m: _position(
+        m.of_demand("term_months"), m.of_product("term_min_months"), m.of_product("term_max_months")
+    ),
+    "repayment_match": _repayment_match,
+    "purpose_match": _purpose_match,
+    "tech_match": _match("tech_finance", "is_hnte", "is_tech_sme", "is_srdi"),
+    "ip_match": _match("ip_pledge", "invention_patents", "utility_models", "trademarks"),
+    "export_match": _match("export", "exports_12m_cny"),
+    "agri_match": _match("agri", "is_agri_rural"),
+    "first_loan_match": _first_loan_match,
+    "renewal_match": lambda m: m.of_product("tag_renewal") * m.of_demand("purpose_loan_repayment"),
+    "declared_annual_cost": lambda m: m.of_product("declared_annual_cost"),
+    "rate_headroom": lambda m: m.of_demand("max_annual_rate") - m.of_product("rate_low"),
+    "speed_margin": lambda m: m.of_demand("days_until_needed") - m.of_product("days_to_disburse"),
+    **{name: (lambda m, name=name: m.effect(name)) for name in LEVEL_EFFECTS},  # type: ignore[misc]
+}
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Part over whole; NaN where the whole is unknown or not positive."""
+    return part / np.where(whole > 0, whole, np.nan)
