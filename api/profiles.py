@@ -1,0 +1,134 @@
+"""Profiles as the edge needs them: everybody's on the world's day in memory, anybody's on any other day built alone.
+
+The day's profiles are built once, kept on disk under the digest of world and columns, and read in a second later on.
+"""
+
+import hashlib
+from collections import OrderedDict
+from datetime import date
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from api.world import World
+from features.profile import build_profiles, profile_columns
+from features.reading import read_rows
+from features.schema import PROFILE, SOURCES
+from features.sources import SourceTables
+
+Row = dict[str, float | str | None]
+_REMEMBERED = 512
+
+
+class ProfileBook:
+    """Profiles of one world, with whatever records came in since.
+
+    Parameters
+    ----------
+    frame
+        Everybody's profile on the world's last day, index ``uscc``, sorted.
+    """
+
+    def __init__(self, world: World, frame: pd.DataFrame) -> None:
+        self.world = world
+        self.codes: tuple[str, ...] = tuple(frame.index)
+        self._row_of = {uscc: row for row, uscc in enumerate(self.codes)}
+        self._columns: dict[str, NDArray[Any]] = dict(profile_columns(frame))
+        self._tables = SourceTables.from_directory(world.sources)
+        self._built: OrderedDict[tuple[str, date, int], Row] = OrderedDict()
+        self._lock = Lock()
+
+    def __contains__(self, uscc: str) -> bool:
+        return uscc in self._row_of
+
+    def row(self, uscc: str, as_of: date, batch: int, records: dict[str, list[dict[str, Any]]]) -> Row:
+        """The profile of one enterprise on a day, nulls where nothing is known.
+
+        Parameters
+        ----------
+        batch, records
+            Number of its last batch of records and the rows themselves; 0 and none where none came in.
+        """
+        if batch == 0 and as_of == self.world.last_day and uscc in self._row_of:
+            index = self._row_of[uscc]
+            return {name: column[index] for name, column in self._columns.items()}
+        key = (uscc, as_of, batch)
+        with self._lock:
+            if key in self._built:
+                self._built.move_to_end(key)
+                return self._built[key]
+        built = self._build(uscc, as_of, records)
+        with self._lock:
+            self._built[key] = built
+            while len(self._built) > _REMEMBERED:
+                self._built.popitem(last=False)
+        return built
+
+    def without(self, row: Row, permitted: frozenset[str]) -> Row:
+        """The profile with everything from sources not permitted made null."""
+        return {column.name: row[column.name] if column.source in permitted else None for column in PROFILE}
+
+    def close(self) -> None:
+        """Give the engine back."""
+        self._tables.close()
+
+    def _build(self, uscc: str, as_of: date, records: dict[str, list[dict[str, Any]]]) -> Row:
+        if not records:
+            return _only_row(build_profiles(self._tables, as_of, enterprises=[uscc]))
+        frames = {name: self._rows(name, uscc, records.get(name, [])) for name in SOURCES}
+        tables = SourceTables.from_frames(frames, threads=1)
+        try:
+            return _only_row(build_profiles(tables, as_of, enterprises=[uscc]))
+        finally:
+            tables.close()
+
+    def _rows(self, source: str, uscc: str, added: list[dict[str, Any]]) -> pd.DataFrame:
+        path = self.world.sources / f"{source}.parquet"
+        parts = []
+        if path.exists() and uscc in self._row_of:
+            parts.append(pq.read_table(path, filters=[("uscc", "=", uscc)]).to_pandas())
+        if added:
+            parts.append(read_rows(source, added).frame)
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            return pd.DataFrame({name: pd.Series(dtype=object) for name in SOURCES[source].names})
+        return parts[0] if len(parts) == 1 else pd.concat([part.astype(object) for part in parts], ignore_index=True)
+
+
+def open_profiles(world: World, kept_in: Path) -> ProfileBook:
+    """The profiles of a world on its last day, from disk where they were built before."""
+    path = kept_in / f"profiles-{_digest(world)}.parquet"
+    if path.exists():
+        return ProfileBook(world, pd.read_parquet(path))
+    tables = SourceTables.from_directory(world.sources)
+    try:
+        frame = build_profiles(tables, world.last_day)
+    finally:
+        tables.close()
+    kept_in.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    frame.to_parquet(unfinished)
+    unfinished.replace(path)
+    return ProfileBook(world, frame)
+
+
+def as_columns(row: Row) -> dict[str, NDArray[Any]]:
+    """One profile as columns of length one: float64 for numbers and flags, object for codes."""
+    return {
+        column.name: np.array([row[column.name]], dtype=object if column.dtype == "string" else np.float64)
+        for column in PROFILE
+    }
+
+
+def _only_row(frame: pd.DataFrame) -> Row:
+    return {name: column[0] for name, column in profile_columns(frame).items()}
+
+
+def _digest(world: World) -> str:
+    columns = ",".join(f"{column.name}:{column.dtype}" for column in PROFILE)
+    return hashlib.sha256(f"{world.digest}|{world.last_day}|{columns}".encode()).hexdigest()[:20]
