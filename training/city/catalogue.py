@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.city import clauses
-from training.city.enterprises import COUNTY_TOWNS, DIVISIONS
+from training.city.enterprises import DIVISIONS
 from training.city.families import FAMILIES, Family
 from training.city.institutions import KINDS, Institutions
 from training.city.parameters import stream
@@ -52,7 +52,7 @@ def stock_marketplace(institutions: Institutions, count: int, seed: int) -> Mark
     owner = np.zeros(count, dtype=np.int64)
     for j, k in enumerate(order):
         options = sellers[k]
-        weight = np.exp(-0.45 * taken[options]) * (0.6 + np.sqrt(institutions.officers[options]))
+        weight = np.exp(-0.45 * taken[options] / (0.5 + institutions.officers[options] / 12))
         owner[j] = rng.choice(options, p=weight / weight.sum())
         taken[owner[j]] += 1
     shuffled = rng.permutation(count)
@@ -100,7 +100,7 @@ def _arrays(
         cost=rate + numbers("guarantee_fee_rate") + upfront,
         days=numbers("days_to_disburse"),
         term_high=term,
-        strength=rng.normal(0, 0.45, len(products)),
+        strength=rng.normal(0, 0.55, len(products)),
     )
 
 
@@ -113,8 +113,8 @@ def _product(
 ) -> dict[str, object]:
     record = institutions.records[owner]
     flavour = int(rng.integers(0, len(family.zh)))
-    low = family.amount[0] * _between(rng, 1.0, 2.0)
-    high = max(2.5 * low, family.amount[1] * float(rng.choice([0.3, 0.5, 0.7, 1.0])))
+    low = family.amount[0] * _between(rng, 0.4, 1.3)
+    high = max(2.5 * low, family.amount[1] * float(rng.choice([0.4, 0.7, 1.0, 1.0])))
     width = family.rate[1] - family.rate[0]
     cheap = {"state_bank": -0.25, "joint_stock_bank": 0.0, "city_bank": 0.1, "rural_bank": 0.2}.get(
         str(record["kind"]), 0.0
@@ -122,7 +122,8 @@ def _product(
     start = np.clip(rng.uniform(0, 0.65) + cheap, 0, 0.75)
     rate_low = family.rate[0] + width * start
     rate_high = min(family.rate[1], rate_low + width * _between(rng, 0.12, 0.35))
-    term_high = int(rng.choice([t for t in (1, 3, 6, 12, 24, 36, 48, 60) if family.term[0] < t <= family.term[1]]))
+    terms = [t for t in (3, 6, 12, 24, 36, 48, 60) if family.term[0] < t <= family.term[1]]
+    term_high = int(rng.choice(terms, 3).max())
     name = record["name"]
     assert isinstance(name, Mapping)
     serial = product_id[-3:]
@@ -133,7 +134,7 @@ def _product(
         "name": {"zh": f"{family.zh[flavour]}·模{serial}", "en": f"{family.en[flavour]} S{serial}"},
         "kind": family.kind,
         "security": _security(family, flavour),
-        "amount_min_cny": f"{round(low) * WAN}",
+        "amount_min_cny": f"{max(1, round(low)) * WAN}",
         "amount_max_cny": f"{round(high) * WAN}",
         "term_min_months": family.term[0],
         "term_max_months": term_high,
@@ -214,8 +215,6 @@ def _flag(rng: np.random.Generator, flag: str, flavour: int) -> clauses.Rule:
 
 def _places(institutions: Institutions, owner: int) -> clauses.Rule:
     served = np.nonzero(institutions.branch[owner])[0]
-    if DIVISIONS[institutions.home[owner]][0] in COUNTY_TOWNS:
-        served = np.array([institutions.home[owner]])
     places = [DIVISIONS[d] for d in served]
     return clauses.in_places(
         tuple(p[0] for p in places), "、".join(p[1] for p in places), ", ".join(p[2] for p in places)
