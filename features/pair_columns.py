@@ -108,7 +108,7 @@ PROFILE_SIDE: tuple[PairColumn, ...] = (
             0,
             1,
             "signed_log",
-            "ratio",
+            "change",
             "近3个月开票同比",
             "invoiced sales year on year, 3 months",
         ),
