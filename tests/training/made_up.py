@@ -1,5 +1,6 @@
 """Made-up tables and a tiny bundle: values without meaning, of the right shape, for tests of pair rows and rankers."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.effects import Effects
-from features.pair_codes import COLLATERAL, INSTITUTION_KINDS, PRODUCT_KINDS, PURPOSES, REPAYMENTS, SECURITIES, TAGS
+from features.pair_codes import INSTITUTION_KINDS, PRODUCT_KINDS, PURPOSES, REPAYMENTS, SECURITIES, TAGS
 from features.pair_columns import OFFSETS, PAIR_COLUMNS, PAIR_NAMES
 from features.pairs import pair_matrix
 from features.schema import PROFILE
+from features.terms import COLLATERAL_KINDS
 from matcher.calibration import Calibration
 from training.bundle import Bundle, set_champion, write_bundle
 
+DAY = date(2026, 11, 23)
 Table = dict[str, NDArray[Any]]
 
 _CODES = {
@@ -58,17 +61,18 @@ def profiles(n: int, rng: np.random.Generator) -> Table:
 
 
 def demands(n: int, rng: np.random.Generator) -> Table:
-    """Demands as ``features.pairs.demand_columns`` would give them."""
+    """Demands as ``matcher.eligibility.demand_columns`` would give them."""
     table: Table = {
         "amount_cny": np.exp(rng.normal(14, 1, n)),
         "term_months": rng.integers(3, 36, n).astype(float),
         "purpose": rng.choice(np.array(list(PURPOSES), dtype=object), n),
         "repayment": rng.choice(np.array(["any", *REPAYMENTS], dtype=object), n),
         "max_annual_rate": np.where(rng.random(n) < 0.5, np.nan, 0.05),
-        "days_until_needed": np.where(rng.random(n) < 0.5, np.nan, 40.0),
+        "needed_by": rng.choice(np.array(["NaT", "2026-12-20"], dtype="datetime64[D]"), n),
     }
-    for kind in COLLATERAL:
-        table[f"collateral_{kind}"] = rng.choice([0.0, 0.0, 0.0, 2e6, np.nan], n)
+    for kind in COLLATERAL_KINDS:
+        table[f"appraised_{kind}_cny"] = rng.choice([0.0, 0.0, 0.0, 2e6, np.nan], n)
+        table[f"offers_{kind}"] = (table[f"appraised_{kind}_cny"] != 0.0).astype(float)
     return table
 
 
@@ -91,7 +95,7 @@ def products(m: int, rng: np.random.Generator) -> Table:
         "security": rng.choice(np.array(list(SECURITIES), dtype=object), m),
         "institution_kind": rng.choice(np.array(list(INSTITUTION_KINDS), dtype=object), m),
     }
-    flags = (("tag_", TAGS), ("accepts_", COLLATERAL), ("repayment_", REPAYMENTS), ("purpose_", PURPOSES))
+    flags = (("tag_", TAGS), ("accepts_", COLLATERAL_KINDS), ("repays_", REPAYMENTS), ("serves_", PURPOSES))
     for prefix, codes in flags:
         table |= {f"{prefix}{code}": rng.integers(0, 2, m) for code in codes}
     return table
@@ -111,7 +115,7 @@ def made_up_pairs(n: int = 3_000, seed: int = 5) -> NDArray[np.float32]:
     """Pair rows of made-up demands and products, with effects."""
     rng = np.random.default_rng(seed)
     tables = profiles(n, rng), demands(n, rng), with_effects(products(40, rng))
-    return pair_matrix(*tables, np.arange(n), rng.integers(0, 40, n))
+    return pair_matrix(*tables, np.arange(n), rng.integers(0, 40, n), as_of=DAY)
 
 
 def tiny_model(signs: list[int], seed: int) -> lightgbm.Booster:
