@@ -93,12 +93,10 @@ def _first_loan_match(m: Meeting) -> Floats:
 
 
 def _repayment_match(m: Meeting) -> Floats:
-    asked, met = 0.0, 0.0
+    met = m.of_demand("asks_any")
     for way in REPAYMENTS:
-        asks = m.of_demand(f"asks_{way}")
-        asked = asked + asks
-        met = met + asks * m.of_product(f"repays_{way}")
-    return np.where(asked > 0, met, 1.0)
+        met = met + m.of_demand(f"asks_{way}") * m.of_product(f"repays_{way}")
+    return met
 
 
 def _purpose_match(m: Meeting) -> Floats:

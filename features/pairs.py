@@ -109,7 +109,7 @@ def prepare_demands(profiles: Columns, demands: Columns, as_of: date | NDArray[n
     raw = {name: _optional(demands, name, n) for name in ("amount_cny", "term_months", "max_annual_rate")}
     raw |= {column.name: _profile_column(profiles, column.name, n) for column in PROFILE_SIDE}
     raw |= _one_hot(demands["purpose"], "purpose_", PURPOSES)
-    raw |= {f"asks_{way}": _equals(demands["repayment"], way) for way in REPAYMENTS}
+    raw |= {f"asks_{way}": _equals(demands["repayment"], way) for way in ("any", *REPAYMENTS)}
     raw |= _shares(profiles, raw["amount_cny"], raw["property_free_cny"])
     raw["days_until_needed"] = _days_until(demands["needed_by"], as_of)
     raw["log_amount"] = np.log(np.maximum(raw["amount_cny"], 1.0))
