@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.pair_codes import COLLATERAL, PURPOSES, REPAYMENTS
+from features.pair_codes import PURPOSES as _PURPOSE_NAMES
+from features.pair_codes import REPAYMENTS
+from features.terms import collateral_cover
 
 Columns = Mapping[str, NDArray[Any]]
 """Named columns of one table, all of the same length."""
 
 Floats = NDArray[np.float64]
 
+PURPOSES = tuple(_PURPOSE_NAMES)
 LEVEL_EFFECTS = ("section_approve_effect", "division_approve_effect", "size_approve_effect")
 """Effects of an institution that differ by the industry, the district and the size of the enterprise."""
 
@@ -27,6 +30,7 @@ class ProductSide:
 
     block: NDArray[np.float32]
     raw: Mapping[str, Floats] = field(repr=False)
+    accepts: NDArray[np.bool_] = field(repr=False)
     effects: Mapping[str, Floats] = field(repr=False)
 
 
@@ -36,27 +40,8 @@ class DemandSide:
 
     block: NDArray[np.float32]
     raw: Mapping[str, Floats] = field(repr=False)
+    appraised: Floats = field(repr=False)
     levels: Mapping[str, NDArray[np.intp]] = field(repr=False)
-
-
-def amount_share_of_turnover(amount_cny: Floats, turnover_cny: Floats) -> Floats:
-    """Amount over 12-month sales; NaN when sales are unknown or not positive."""
-    return ratio(amount_cny, turnover_cny)
-
-
-def collateral_cover(
-    demands: Columns, products: Columns, demand_row: NDArray[Any], product_row: NDArray[Any]
-) -> Floats:
-    """Appraised value of the offered collateral of kinds the product accepts, over the amount.
-
-    0 when none of them is offered, NaN when one of them has no appraisal.
-    """
-    total = np.zeros(len(demand_row))
-    for kind in COLLATERAL:
-        accepts = np.asarray(products[f"accepts_{kind}"], dtype=bool)[product_row]
-        total = total + np.where(accepts, np.asarray(demands[f"collateral_{kind}"])[demand_row], 0.0)
-    cover: Floats = total / np.asarray(demands["amount_cny"], dtype=np.float64)[demand_row]
-    return cover
 
 
 class Meeting:
@@ -85,13 +70,10 @@ class Meeting:
         found: Floats = np.where(level < 0, np.nan, table[self._j, level])
         return found
 
-    def rows(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Row of the demand and row of the product, per pair."""
-        return self._i, self._j
-
-    def sides(self) -> tuple[Columns, Columns]:
-        """Raw values of the demand side and of the product side."""
-        return self._demands.raw, self._products.raw
+    def cover(self) -> Floats:
+        """Appraised value of the offered collateral the product accepts, over the amount; see ``features.terms``."""
+        appraised, accepts = self._demands.appraised[self._i], self._products.accepts[self._j]
+        return collateral_cover(appraised, self.of_demand("amount_cny"), accepts)
 
 
 def _match(tag: str, *profile_flags: str) -> Callable[[Meeting], Floats]:
@@ -111,20 +93,17 @@ def _first_loan_match(m: Meeting) -> Floats:
 
 
 def _repayment_match(m: Meeting) -> Floats:
-    asked = np.zeros(len(m.rows()[0]))
-    met = np.zeros(len(asked))
+    met = m.of_demand("asks_any")
     for way in REPAYMENTS:
-        asks = m.of_demand(f"asks_{way}")
-        asked = asked + asks
-        met = met + asks * m.of_product(f"repayment_{way}")
-    return np.where(asked > 0, met, 1.0)
+        met = met + m.of_demand(f"asks_{way}") * m.of_product(f"repays_{way}")
+    return met
 
 
 def _purpose_match(m: Meeting) -> Floats:
-    named = np.zeros(len(m.rows()[0]))
-    for purpose in PURPOSES:
-        named = named + m.of_demand(f"purpose_{purpose}") * m.of_product(f"purpose_{purpose}")
-    return named
+    served = m.of_demand(f"purpose_{PURPOSES[0]}") * m.of_product(f"serves_{PURPOSES[0]}")
+    for purpose in PURPOSES[1:]:
+        served = served + m.of_demand(f"purpose_{purpose}") * m.of_product(f"serves_{purpose}")
+    return served * (1.0 - m.of_product("any_purpose"))
 
 
 def _position(value: Floats, low: Floats, high: Floats) -> Floats:
@@ -132,13 +111,7 @@ def _position(value: Floats, low: Floats, high: Floats) -> Floats:
 
 
 PAIR_FORMULAS: dict[str, Callable[[Meeting], Floats]] = {
-    "collateral_cover": lambda m: collateral_cover(*m.sides(), *m.rows()),
-    "property_cover": lambda m: m.of_demand("property_free_cny") / m.of_demand("amount_cny"),
-    "amount_share_of_turnover": lambda m: ratio(m.of_demand("amount_cny"), m.of_demand("turnover")),
-    "debt_after_share_of_turnover": lambda m: ratio(
-        m.of_demand("amount_cny") + m.of_demand("loans_outstanding_cny"), m.of_demand("turnover")
-    ),
-    "amount_share_of_tax_paid": lambda m: ratio(m.of_demand("amount_cny"), m.of_demand("tax_paid_12m_cny")),
+    "collateral_cover": Meeting.cover,
     "amount_position": lambda m: _position(
         m.of_demand("log_amount"), m.of_product("log_amount_min"), m.of_product("log_amount_max")
     ),
@@ -158,8 +131,3 @@ PAIR_FORMULAS: dict[str, Callable[[Meeting], Floats]] = {
     "speed_margin": lambda m: m.of_demand("days_until_needed") - m.of_product("days_to_disburse"),
     **{name: (lambda m, name=name: m.effect(name)) for name in LEVEL_EFFECTS},  # type: ignore[misc]
 }
-
-
-def ratio(part: Floats, whole: Floats) -> Floats:
-    """Part over whole; NaN where the whole is unknown or not positive."""
-    return part / np.where(whole > 0, whole, np.nan)

@@ -9,18 +9,6 @@ PURPOSES: dict[str, tuple[str, str]] = {
     "export": ("出口", "export"),
     "research": ("研发", "research"),
 }
-COLLATERAL: dict[str, tuple[str, str]] = {
-    "real_estate": ("不动产", "real estate"),
-    "machinery": ("机器设备", "machinery"),
-    "inventory": ("存货", "inventory"),
-    "receivable": ("应收账款", "receivables"),
-    "warehouse_receipt": ("仓单", "warehouse receipts"),
-    "invention_patent": ("发明专利", "invention patents"),
-    "trademark": ("商标", "trademarks"),
-    "export_order": ("出口订单", "export orders"),
-    "deposit": ("存单", "deposits"),
-    "equity": ("股权", "equity"),
-}
 REPAYMENTS = ("bullet", "instalment", "revolving")
 PRODUCT_KINDS: dict[str, tuple[str, str]] = {
     "loan": ("贷款", "loan"),

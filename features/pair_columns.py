@@ -108,7 +108,7 @@ PROFILE_SIDE: tuple[PairColumn, ...] = (
             0,
             1,
             "signed_log",
-            "ratio",
+            "change",
             "近3个月开票同比",
             "invoiced sales year on year, 3 months",
         ),
@@ -220,6 +220,26 @@ DEMAND_SIDE: tuple[PairColumn, ...] = (
         ("days_until_needed", 0, 0, "log", "days", "距用款日", "days until the money is needed"),
         ("collateral_offered", 0, 0, "plain", "flag", "提供抵质押物", "offers collateral"),
     ),
+    *_rows(
+        "demand",
+        "request",
+        ("amount_share_of_turnover", 0, -1, "log", "ratio", "申请金额与年销售额之比", "amount over yearly sales"),
+        (
+            "debt_after_share_of_turnover",
+            0,
+            -1,
+            "log",
+            "ratio",
+            "贷后负债与年销售额之比",
+            "debt after the loan over yearly sales",
+        ),
+        ("amount_share_of_tax_paid", 0, -1, "log", "ratio", "申请金额与年纳税额之比", "amount over yearly tax"),
+    ),
+    *_rows(
+        "demand",
+        "security",
+        ("property_cover", 0, 1, "log", "ratio", "可抵押不动产与申请金额之比", "free property over amount"),
+    ),
     *_flags("demand", "request", "purpose_", PURPOSES),
 )
 
@@ -277,22 +297,6 @@ PAIR_SIDE: tuple[PairColumn, ...] = (
         "pair",
         "security",
         ("collateral_cover", 0, 1, "log", "ratio", "押品价值与申请金额之比", "collateral over amount"),
-        ("property_cover", 0, 1, "log", "ratio", "可抵押不动产与申请金额之比", "free property over amount"),
-    ),
-    *_rows(
-        "pair",
-        "request",
-        ("amount_share_of_turnover", 0, -1, "log", "ratio", "申请金额与年销售额之比", "amount over yearly sales"),
-        (
-            "debt_after_share_of_turnover",
-            0,
-            -1,
-            "log",
-            "ratio",
-            "贷后负债与年销售额之比",
-            "debt after the loan over yearly sales",
-        ),
-        ("amount_share_of_tax_paid", 0, -1, "log", "ratio", "申请金额与年纳税额之比", "amount over yearly tax"),
     ),
     *_rows(
         "pair",

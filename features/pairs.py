@@ -5,10 +5,9 @@ whole catalogue or among half a million logged pairs. ``prepare_products`` is do
 ``prepare_demands`` once per request; ``pair_rows`` then computes only what belongs to the pair.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,8 @@ from features.meeting import (
     Floats,
     Meeting,
     ProductSide,
-    amount_share_of_turnover,
-    collateral_cover,
 )
 from features.pair_codes import (
-    COLLATERAL,
     INSTITUTION_KINDS,
     LOAN_CLASSES,
     PRODUCT_KINDS,
@@ -44,79 +40,20 @@ from features.pair_columns import (
     PROFILE_SIDE,
     PairColumn,
 )
+from features.terms import (
+    COLLATERAL_KINDS,
+    PAIR_PROFILE_COLUMNS,
+    amount_share_of_tax_paid,
+    amount_share_of_turnover,
+    debt_after_share_of_turnover,
+    turnover_cny,
+)
 
-__all__ = [
-    "PAIR_COLUMNS",
-    "Columns",
-    "DemandSide",
-    "ProductSide",
-    "amount_share_of_turnover",
-    "collateral_cover",
-    "demand_columns",
-    "pair_matrix",
-    "pair_rows",
-    "prepare_demands",
-    "prepare_products",
-    "size_levels",
-    "turnover",
-]
+__all__ = ["PAIR_COLUMNS", "Columns", "pair_matrix", "pair_rows", "prepare_demands", "prepare_products", "size_levels"]
 
 SECTIONS = "ABCDEFGHIJKLMNOPQRST"
 TURNOVER_STEPS = np.array([5e5, 1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 3e8])
 """Upper ends, in yuan of 12-month sales, of the size levels that effects distinguish."""
-
-
-class DemandLike(Protocol):
-    """What a demand states, as ``matcher.domain.Demand`` does."""
-
-    @property
-    def amount_cny(self) -> Decimal: ...
-    @property
-    def term_months(self) -> int: ...
-    @property
-    def purpose(self) -> str: ...
-    @property
-    def max_annual_rate(self) -> Decimal | None: ...
-    @property
-    def collateral(self) -> Iterable[Any]: ...
-    @property
-    def repayment(self) -> str: ...
-    @property
-    def needed_by(self) -> date | None: ...
-
-
-def demand_columns(demands: Sequence[DemandLike], as_of: Sequence[date]) -> dict[str, NDArray[Any]]:
-    """Columns of demands as stated.
-
-    Parameters
-    ----------
-    as_of
-        Day on which each demand is looked at; ``days_until_needed`` counts from it.
-
-    Returns
-    -------
-    dict
-        ``amount_cny``, ``term_months``, ``purpose``, ``max_annual_rate`` and ``days_until_needed`` (NaN if not stated),
-        ``repayment``, and per collateral kind ``collateral_<kind>``: yuan appraised, 0 when none is offered, NaN when
-        an item of the kind has no appraisal.
-    """
-    return {
-        "amount_cny": np.array([float(d.amount_cny) for d in demands], dtype=np.float64),
-        "term_months": np.array([float(d.term_months) for d in demands], dtype=np.float64),
-        "purpose": np.array([str(d.purpose) for d in demands], dtype=object),
-        "repayment": np.array([str(d.repayment) for d in demands], dtype=object),
-        "max_annual_rate": np.array(
-            [np.nan if d.max_annual_rate is None else float(d.max_annual_rate) for d in demands], dtype=np.float64
-        ),
-        "days_until_needed": np.array(
-            [
-                np.nan if d.needed_by is None else float((d.needed_by - day).days)
-                for d, day in zip(demands, as_of, strict=True)
-            ],
-            dtype=np.float64,
-        ),
-        **_collateral_columns(demands),
-    }
 
 
 def prepare_products(products: Columns) -> ProductSide:
@@ -125,14 +62,15 @@ def prepare_products(products: Columns) -> ProductSide:
     Parameters
     ----------
     products
-        One row per product: the numbers of ``matcher.domain.Product`` under their names, ``kind``, ``security``,
-        ``institution_kind`` as codes, flags ``tag_<tag>``, ``accepts_<collateral kind>``, ``repayment_<way>``,
-        ``purpose_<purpose>`` (none set: any purpose), and the columns of ``features.effects.Effects.columns``;
-        effects left out are null.
+        One row per product, as ``matcher.catalog.Catalog.columns``: numbers, ``kind``, ``security``,
+        ``institution_kind`` as codes, flags ``accepts_<collateral kind>``, ``repays_<way>``, ``serves_<purpose>`` and
+        ``tag_<tag>`` (left out: no product has it); beside them those of ``features.effects.Effects.columns``, null
+        where left out.
     """
     m = len(products["rate_low"])
     raw = {name: _floats(products[name]) for name in _PRODUCT_RAW}
     raw |= {name: _floats(products[name]) for name in _PRODUCT_FLAGS}
+    raw |= {f"tag_{tag}": _floats(products.get(f"tag_{tag}", np.zeros(m))) for tag in TAGS}
     raw |= {name: _optional(products, name, m) for name in _PRODUCT_EFFECTS}
     for prefix, codes in (("kind_", PRODUCT_KINDS), ("security_", SECURITIES)):
         raw |= _one_hot(products[prefix[:-1]], prefix, codes)
@@ -145,11 +83,16 @@ def prepare_products(products: Columns) -> ProductSide:
     )
     raw["log_amount_min"] = np.log(np.maximum(raw["amount_min_cny"], 1.0))
     raw["log_amount_max"] = np.log(np.maximum(raw["amount_max_cny"], 1.0))
-    effects = {name: _floats(products[name]) for name in LEVEL_EFFECTS if name in products}
-    return ProductSide(block=_block(PRODUCT_SIDE, raw), raw=raw, effects=effects)
+    raw["any_purpose"] = _all_of([raw[f"serves_{purpose}"] for purpose in PURPOSES])
+    return ProductSide(
+        block=_block(PRODUCT_SIDE, raw),
+        raw=raw,
+        accepts=np.stack([raw[f"accepts_{kind}"] > 0 for kind in COLLATERAL_KINDS], axis=1),
+        effects={name: _floats(products[name]) for name in LEVEL_EFFECTS if name in products},
+    )
 
 
-def prepare_demands(profiles: Columns, demands: Columns) -> DemandSide:
+def prepare_demands(profiles: Columns, demands: Columns, as_of: date | NDArray[np.datetime64]) -> DemandSide:
     """The demand side of pair rows.
 
     Parameters
@@ -158,22 +101,30 @@ def prepare_demands(profiles: Columns, demands: Columns) -> DemandSide:
         ``features.schema.PROFILE`` columns of the enterprise behind each demand, row by row as ``demands``; a column
         left out is null.
     demands
-        As ``demand_columns`` gives them.
+        As ``matcher.eligibility.demand_columns`` gives them.
+    as_of
+        The day, or one per demand; days until the need count from it.
     """
     n = len(demands["amount_cny"])
-    raw = {name: _optional(demands, name, n) for name in _DEMAND_RAW}
+    raw = {name: _optional(demands, name, n) for name in ("amount_cny", "term_months", "max_annual_rate")}
     raw |= {column.name: _profile_column(profiles, column.name, n) for column in PROFILE_SIDE}
     raw |= _one_hot(demands["purpose"], "purpose_", PURPOSES)
-    raw |= {f"asks_{way}": _equals(demands["repayment"], way) for way in REPAYMENTS}
+    raw |= {f"asks_{way}": _equals(demands["repayment"], way) for way in ("any", *REPAYMENTS)}
+    raw |= _shares(profiles, raw["amount_cny"], raw["property_free_cny"])
+    raw["days_until_needed"] = _days_until(demands["needed_by"], as_of)
     raw["log_amount"] = np.log(np.maximum(raw["amount_cny"], 1.0))
-    raw["turnover"] = turnover(profiles, n)
-    raw["collateral_offered"] = _any_offered(raw)
+    raw["collateral_offered"] = _any_of([_floats(demands[f"offers_{kind}"]) for kind in COLLATERAL_KINDS])
     levels = {
         "section_approve_effect": _codes(profiles.get("industry_section"), n, SECTION_LEVELS),
         "division_approve_effect": _codes(profiles.get("division_code"), n, None),
         "size_approve_effect": size_levels(raw["turnover"]),
     }
-    return DemandSide(block=_block((*PROFILE_SIDE, *DEMAND_SIDE), raw), raw=raw, levels=levels)
+    return DemandSide(
+        block=_block((*PROFILE_SIDE, *DEMAND_SIDE), raw),
+        raw=raw,
+        appraised=np.stack([_floats(demands[f"appraised_{kind}_cny"]) for kind in COLLATERAL_KINDS], axis=1),
+        levels=levels,
+    )
 
 
 def pair_rows(
@@ -197,6 +148,8 @@ def pair_matrix(
     products: Columns,
     demand_row: NDArray[Any],
     product_row: NDArray[Any],
+    *,
+    as_of: date | NDArray[np.datetime64],
 ) -> NDArray[np.float32]:
     """Rows for pairs of demand and product, given the three tables; see ``prepare_demands`` and ``prepare_products``.
 
@@ -210,15 +163,7 @@ def pair_matrix(
     numpy.ndarray
         float32, shape (pairs, columns of ``PAIR_COLUMNS``), null as NaN.
     """
-    return pair_rows(prepare_demands(profiles, demands), prepare_products(products), demand_row, product_row)
-
-
-def turnover(profiles: Columns, n: int) -> Floats:
-    """Sales of 12 months in yuan: invoiced, else declared, else reported for the year; NaN when none is known."""
-    value = _optional(profiles, "sales_12m_cny", n)
-    for name in ("taxed_sales_12m_cny", "revenue_annual_cny"):
-        value = np.where(np.isnan(value), _optional(profiles, name, n), value)
-    return value
+    return pair_rows(prepare_demands(profiles, demands, as_of), prepare_products(products), demand_row, product_row)
 
 
 def size_levels(turnover_cny: Floats) -> NDArray[np.intp]:
@@ -251,10 +196,9 @@ _PRODUCT_RAW = (
     "term_max_months",
 )
 _PRODUCT_FLAGS = (
-    *(f"tag_{tag}" for tag in TAGS),
-    *(f"accepts_{kind}" for kind in COLLATERAL),
-    *(f"repayment_{way}" for way in REPAYMENTS),
-    *(f"purpose_{purpose}" for purpose in PURPOSES),
+    *(f"accepts_{kind}" for kind in COLLATERAL_KINDS),
+    *(f"repays_{way}" for way in REPAYMENTS),
+    *(f"serves_{purpose}" for purpose in PURPOSES),
 )
 _PRODUCT_EFFECTS = (
     *OFFSETS,
@@ -263,13 +207,8 @@ _PRODUCT_EFFECTS = (
     "product_apply_effect",
     "product_approve_effect",
 )
-_DEMAND_RAW = (
-    "amount_cny",
-    "term_months",
-    "max_annual_rate",
-    "days_until_needed",
-    *(f"collateral_{kind}" for kind in COLLATERAL),
-)
+LARGEST_SHARE = 1e4
+"""Shares of something are cut here; of nothing they would be infinite."""
 _PROFILE_CODES = {"tax_credit_grade": TAX_GRADES, "loan_class_worst_12m": LOAN_CLASSES}
 
 
@@ -323,18 +262,27 @@ def _codes(values: NDArray[Any] | None, n: int, table: Mapping[str, int] | None)
     return np.array([table.get(v, -1) for v in values], dtype=np.intp)
 
 
-def _any_offered(raw: Mapping[str, Floats]) -> Floats:
-    offered = np.zeros(len(raw["amount_cny"]), dtype=bool)
-    for kind in COLLATERAL:
-        value = raw[f"collateral_{kind}"]
-        offered |= np.isnan(value) | (value > 0)
-    return offered.astype(np.float64)
+def _shares(profiles: Columns, amount: Floats, property_free: Floats) -> dict[str, Floats]:
+    known = {name: _optional(profiles, name, len(amount)) for name in PAIR_PROFILE_COLUMNS}
+    shares = {
+        "amount_share_of_turnover": amount_share_of_turnover(amount, known),
+        "debt_after_share_of_turnover": debt_after_share_of_turnover(amount, known),
+        "amount_share_of_tax_paid": amount_share_of_tax_paid(amount, known),
+        "property_cover": property_free / amount,
+    }
+    cut: dict[str, Floats] = {name: np.minimum(share, LARGEST_SHARE) for name, share in shares.items()}
+    return cut | {"turnover": turnover_cny(known)}
 
 
-def _collateral_columns(demands: Sequence[DemandLike]) -> dict[str, Floats]:
-    columns = {f"collateral_{kind}": np.zeros(len(demands)) for kind in COLLATERAL}
-    for row, demand in enumerate(demands):
-        for item in demand.collateral:
-            value = item.appraised_value_cny
-            columns[f"collateral_{item.kind}"][row] += np.nan if value is None else float(value)
-    return columns
+def _days_until(needed_by: NDArray[Any], as_of: date | NDArray[np.datetime64]) -> Floats:
+    days = np.asarray(needed_by, dtype="datetime64[D]") - np.asarray(as_of, dtype="datetime64[D]")
+    until: Floats = np.where(np.isnat(days), np.nan, days.astype(np.float64))
+    return until
+
+
+def _any_of(flags: list[Floats]) -> Floats:
+    return _floats(np.maximum.reduce(flags))
+
+
+def _all_of(flags: list[Floats]) -> Floats:
+    return _floats(np.minimum.reduce(flags))

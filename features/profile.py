@@ -104,7 +104,7 @@ def _open(
 def _take(cursor: duckdb.DuckDBPyConnection, source: str, asked: Sequence[str], sql: str) -> None:
     # One constant code is what lets the reader skip row groups of a file sorted by enterprise.
     wanted = "($1)" if len(asked) == 1 else "(SELECT uscc FROM spine)"
-    raw = f"SELECT * FROM source_{source} WHERE uscc IN {wanted}"  # noqa: S608
+    raw = f"SELECT * FROM source_{source} WHERE uscc IN {wanted}"
     query = f"CREATE TEMP TABLE seen_{source} AS WITH raw_{source} AS ({raw}) SELECT * FROM ({sql})"
     cursor.execute(query, list(asked) if len(asked) == 1 else None)
 

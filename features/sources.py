@@ -103,9 +103,7 @@ class SourceTables:
         # A 64-bit hash instead of the key keeps ten million facts in memory; a collision only costs the exact way.
         found = (
             self.cursor()
-            .execute(
-                f"SELECT count(*) > count(DISTINCT hash({', '.join(source.key)})) FROM source_{source.name}"  # noqa: S608
-            )
+            .execute(f"SELECT count(*) > count(DISTINCT hash({', '.join(source.key)})) FROM source_{source.name}")
             .fetchone()
         )
         return bool(found and found[0])

@@ -37,16 +37,14 @@ class Calibration:
 
     def log_odds(self, raw: Floats) -> Floats:
         """Calibrated log odds, shape as ``raw``."""
-        calibrated: Floats = self.intercept + self.basis(raw) @ np.array(self.slopes)
-        return calibrated
+        return self.intercept + _weighed(self.basis(raw), self.slopes)
 
     def slope(self, raw: Floats) -> Floats:
         """Derivative of ``log_odds``, always positive."""
         steps = expit((raw[..., None] - np.array(self.knots)) / self.width)
         ones = np.ones((*np.shape(raw), 1))
         shares = np.concatenate([ones, steps], axis=-1) - np.concatenate([steps, 0.0 * ones], axis=-1)
-        slopes: Floats = shares @ np.array(self.slopes)
-        return slopes
+        return _weighed(shares, self.slopes)
 
     def basis(self, raw: Floats) -> Floats:
         """Contribution of each slope to ``log_odds``, shape (…, slopes): they add up to ``raw`` less the first knot."""
@@ -89,6 +87,14 @@ def expit(log_odds: Floats) -> Floats:
     """
     probability: Floats = 0.5 * (1.0 + np.tanh(0.5 * log_odds))
     return probability
+
+
+def _weighed(parts: Floats, weights: Sequence[float]) -> Floats:
+    """Sum over the last axis in a fixed order, so that a row does not depend on how many stand beside it."""
+    total: Floats = parts[..., 0] * weights[0]
+    for index in range(1, len(weights)):
+        total = total + parts[..., index] * weights[index]
+    return total
 
 
 def _floats(values: Sequence[float]) -> tuple[float, ...]:

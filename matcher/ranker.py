@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.effects import Effects
+from features.meeting import ProductSide
 from features.pair_columns import OFFSETS, PAIR_NAMES, schema_hash
-from features.pairs import Columns, ProductSide, prepare_products
+from features.pairs import Columns, prepare_products
 from matcher.calibration import Calibration, Floats, expit
 
 APPLY_MODEL, APPROVE_MODEL, RATES, MANIFEST, CARD = (
