@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from api.bodies import BilingualError
+from features.uscc import uscc_fault
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment, Text
-from matcher.uscc import uscc_fault
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 _MOST_CNY = Decimal(10_000_000_000)
@@ -29,7 +29,7 @@ def _iso_text(value: Any) -> Any:
 def _good_uscc(value: str) -> str:
     fault = uscc_fault(value)
     if fault is not None:
-        raise BilingualError(fault)
+        raise BilingualError(Text(zh=fault.zh, en=fault.en))
     return value
 
 

@@ -1,0 +1,137 @@
+"""From a request to a question the matcher answers, and back again from what was stored of it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from api import errors, wire
+from api.instance import Instance
+from api.profiles import Row
+from api.world import PURPOSE, RECIPIENT
+from features.consent import Grant, permitted_sources
+from matcher.domain import Demand, Text
+from matcher.matching import Matcher, Question, Recommendation
+from matcher.standing import mask
+from matcher.store import demands, enterprises
+from matcher.store.documents import demand_from_document, demand_to_document
+
+NO_DEMAND = Text(zh="需求", en="demand")
+NO_ENTERPRISE = Text(zh="企业", en="enterprise")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a caller may choose about a list."""
+
+    top_n: int
+    personalised: bool
+    include_unknown: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer as bytes, with what it followed from."""
+
+    recommendation_id: str
+    question: Question
+    found: Recommendation
+    body: bytes
+    inputs: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes answered."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+def demand_of(connection: Connection, demand_id: str) -> Demand:
+    """A demand of the library that still stands.
+
+    Raises
+    ------
+    ProblemError
+        404 where there is none, 409 where it was withdrawn.
+    """
+    kept = demands.find(connection, demand_id)
+    if kept is None:
+        raise errors.not_found(NO_DEMAND)
+    if kept.state != demands.State.PUBLISHED.value:
+        raise errors.conflict(
+            "withdrawn", Text(zh="该需求已撤回。", en="The demand was withdrawn; publish another one.")
+        )
+    return kept.demand
+
+
+def profile_of(instance: Instance, connection: Connection, uscc: str, as_of: date) -> Row:
+    """The profile of an enterprise as known on a day and as far as its consents of that day let the platform read."""
+    batch = enterprises.latest_batch(connection, uscc)
+    records = enterprises.records(connection, uscc) if batch else {}
+    row = instance.profiles.row(uscc, as_of, batch, records)
+    return mask(row, permitted(connection, uscc, as_of))
+
+
+def permitted(connection: Connection, uscc: str, as_of: date) -> frozenset[str]:
+    """Sources the platform may read for financing on a day."""
+    grants = [
+        Grant(
+            source=row.source,
+            purpose=row.purpose,
+            recipient=row.recipient,
+            granted_on=row.granted_on,
+            expires_on=row.expires_on,
+        )
+        for row in enterprises.consents_of(connection, uscc)
+    ]
+    return permitted_sources(grants, RECIPIENT, PURPOSE, as_of)
+
+
+def answer(matcher: Matcher, question: Question, recommendation_id: str, language: str) -> Answer:
+    """Ask the matcher and put its answer into bytes, beside the inputs that would give the same bytes again."""
+    found = matcher.recommend(question)
+    document = wire.recommendation_json(found, question, matcher.catalog, recommendation_id, language)
+    inputs = {
+        "recommendation_id": recommendation_id,
+        "language": language,
+        "demand_id": question.demand.demand_id,
+        "demand": demand_to_document(question.demand),
+        "as_of": question.as_of,
+        "profile": question.profile,
+        "top_n": question.top_n,
+        "personalised": question.personalised,
+        "include_unknown": question.include_unknown,
+        "versions": wire.versions_json(matcher.versions),
+    }
+    return Answer(
+        recommendation_id=recommendation_id,
+        question=question,
+        found=found,
+        body=wire.encode(document),
+        inputs=wire.encode(inputs),
+    )
+
+
+def replayed(instance: Instance, inputs: bytes) -> Answer:
+    """The answer that stored inputs give, from the versions they were answered with.
+
+    Raises
+    ------
+    NoSuchVersionError
+        If one of them is not kept here.
+    """
+    stored: Mapping[str, Any] = msgspec.json.decode(inputs)
+    versions = stored["versions"]
+    matcher = instance.archived(versions["catalog"], versions["model"], versions["policy"])
+    question = Question(
+        demand=demand_from_document(stored["demand"], stored["demand_id"]),
+        as_of=date.fromisoformat(stored["as_of"]),
+        profile=stored["profile"],
+        top_n=stored["top_n"],
+        personalised=stored["personalised"],
+        include_unknown=stored["include_unknown"],
+    )
+    return answer(matcher, question, stored["recommendation_id"], stored["language"])

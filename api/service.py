@@ -1,0 +1,90 @@
+"""The service while it lives: not ready at first, ready once everything is loaded, and gone cleanly at the end."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from fastapi import Request
+
+from api import errors
+from api.admission import Admission
+from api.instance import Instance, open_instance
+from api.metrics import Metrics
+from api.settings import Settings
+
+_LOG = structlog.get_logger(__name__)
+WORKERS = 2
+
+
+class Service:
+    """Holds the instance once there is one.
+
+    Parameters
+    ----------
+    opened
+        An instance ready made; else ``start`` loads one in the background, so that liveness answers meanwhile.
+    """
+
+    def __init__(self, settings: Settings, opened: Instance | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.admission = Admission(WORKERS, settings.max_in_flight, self.metrics)
+        self.failure: str | None = None
+        self._instance = opened
+        self._loading: threading.Thread | None = None
+
+    @property
+    def instance(self) -> Instance:
+        """The instance.
+
+        Raises
+        ------
+        ProblemError
+            503 while there is none.
+        """
+        if self._instance is None:
+            raise errors.unready(self.missing())
+        return self._instance
+
+    def missing(self) -> list[str]:
+        """What is lacking for an answer; empty when ready."""
+        if self._instance is None:
+            return [self.failure or "loading"]
+        return [] if self._instance.store.database.is_reachable() else ["store"]
+
+    def start(self, say: Callable[[str], None], ready: Callable[[Instance], None]) -> None:
+        """Load in the background; ``ready`` is called once the instance answers."""
+        if self._instance is not None:
+            ready(self._instance)
+            return
+        self._loading = threading.Thread(target=self._load, args=(say, ready), name="loading", daemon=True)
+        self._loading.start()
+
+    def close(self) -> None:
+        """Finish what is in work, then close the instance."""
+        if self._loading is not None:
+            self._loading.join()
+        self.admission.close()
+        if self._instance is not None:
+            self._instance.close()
+
+    def _load(self, say: Callable[[str], None], ready: Callable[[Instance], None]) -> None:
+        try:
+            instance = open_instance(self.settings, say)
+            ready(instance)
+            self._instance = instance
+        except Exception as error:
+            self.failure = str(error)
+            _LOG.error("not ready", reason=str(error))
+            say(f"not ready: {error}")
+
+
+def service_of(request: Request) -> Service:
+    """The service behind a request."""
+    found: Service = request.app.state.service
+    return found
+
+
+def instance_of(request: Request) -> Instance:
+    """The instance behind a request; 503 while there is none."""
+    return service_of(request).instance

@@ -1,0 +1,339 @@
+"""What a good match is, in one call: profile → standing → verdicts → two probabilities → order → reasons.
+
+A ``Matcher`` is an immutable snapshot of one catalogue, one ranker and one law: a request holds one from start to end,
+and whoever changes the catalogue makes another. Equal inputs give equal answers, to the last bit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.pairs import Columns, pair_rows, prepare_demands
+from features.schema import PROFILE
+from matcher.catalog import Catalog
+from matcher.domain import Benefit, Check, Cost, Demand, NearMiss, Product, Reason, Text, Verdict
+from matcher.eligibility import UNKNOWN, VERDICTS, ExtraCheck, Verdicts, demand_columns, judge
+from matcher.entitlements import FeeCap, offer_benefits, offer_facts
+from matcher.explain import Account, accounts, versus_next
+from matcher.policy import Rulebook
+from matcher.pricing import price_offer
+from matcher.pricing_columns import all_in_rates, pricing_columns
+from matcher.ranker import Ranker
+from matcher.repair import near_misses
+from matcher.standing import Grade, Rater, Row, missing_sources, size_of
+
+Floats = NDArray[np.float64]
+NEAR_MISSES = 5
+NO_PRICES = "none"
+_DAY_WEIGHT = 0.0001
+"""Without a profile: what a day of waiting counts against a yearly rate, one basis point."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions:
+    """What an answer was made with; each version stays addressable."""
+
+    model: str
+    policy: str
+    catalog: str
+    prices: str
+    features: str
+    rating: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked for.
+
+    Parameters
+    ----------
+    profile
+        The enterprise's profile as it may be read; nulls where nothing is known or permitted.
+    personalised
+        False: ordered by declared terms and cost alone, the profile decides admission only.
+    include_unknown
+        Whether products with an unknown rule may be listed.
+    """
+
+    demand: Demand
+    as_of: date
+    profile: Row = field(repr=False)
+    top_n: int = 10
+    personalised: bool = True
+    include_unknown: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One product of the list; probabilities are ``None`` where the list is not personalised."""
+
+    rank: int
+    product: Product
+    product_index: int
+    score: float
+    p_apply: float | None
+    p_approve: float | None
+    queue_price: float
+    explored: bool
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    cost: Cost
+    benefits: tuple[Benefit, ...]
+    reason_base: float
+    reasons: tuple[Reason, ...]
+    versus_next: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """The list, what it was counted from, and what stood in the way of the others.
+
+    Parameters
+    ----------
+    counts
+        ``catalog`` and its parts ``eligible``, ``unknown``, ``failed``.
+    stages
+        Seconds spent by stage; no part of the answer.
+    """
+
+    versions: Versions
+    counts: Mapping[str, int]
+    items: tuple[Item, ...]
+    near_misses: tuple[NearMiss, ...]
+    size_class: str
+    rating: Grade | None
+    missing_sources: tuple[str, ...]
+    stages: Mapping[str, float] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """Products in the order of the list, with what the score of each was made of."""
+
+    rows: NDArray[np.intp]
+    p_apply: Floats
+    p_approve: Floats
+    queue_price: Floats
+    still_needed: Floats
+    X: NDArray[np.float32]
+
+
+class Matcher:
+    """One catalogue, one ranker, one rating, one law, compiled together.
+
+    Parameters
+    ----------
+    rating
+        ``None`` where no rating is in service: then the platform rating is unknown.
+    """
+
+    def __init__(self, catalog: Catalog, ranker: Ranker, rating: Rater | None, rulebook: Rulebook) -> None:
+        self.catalog, self.ranker, self.rating, self.rulebook = catalog, ranker, rating, rulebook
+        self.versions = Versions(
+            model=ranker.version,
+            policy=rulebook.version,
+            catalog=catalog.version,
+            prices=NO_PRICES,
+            features=str(ranker.manifest["schema_hash"])[:16],
+            rating="none" if rating is None else rating.version,
+        )
+        self._products = ranker.prepare(catalog.columns)
+        self._pricing = pricing_columns(catalog.products)
+        self._days = np.asarray(catalog.columns["days_to_disburse"], dtype=np.float64)
+        self._fee_cap = FeeCap(catalog, rulebook)
+        self._prices: Floats = np.zeros(len(catalog))
+
+    def with_catalog(self, catalog: Catalog) -> "Matcher":
+        """The same with another catalogue."""
+        return Matcher(catalog, self.ranker, self.rating, self.rulebook)
+
+    def recommend(self, question: Question) -> Recommendation:
+        """The products this enterprise can really have, in the order in which it should try them."""
+        clock = _Stages()
+        columns = _columns(question.profile)
+        rating = None if self.rating is None else self.rating.rate(question.profile)
+        size = size_of(question.profile, question.as_of, self.rulebook)
+        profile = {**question.profile, "size_class": size, "platform_rating": rating.letter if rating else None}
+        clock.stop("standing")
+        verdicts = self._judge(profile, question)
+        clock.stop("eligibility")
+        items = self._personalised if question.personalised else self._declared
+        found = items(question, columns, profile, verdicts, clock)
+        missed = near_misses(
+            verdicts,
+            profile,
+            question.as_of,
+            limit=NEAR_MISSES,
+            include_unknown=question.include_unknown,
+            extra_checks=lambda changed, demand: self._fee_cap.check(changed, demand, question.as_of),
+        )
+        clock.stop("near_misses")
+        return Recommendation(
+            versions=self.versions,
+            counts={"catalog": len(self.catalog), **verdicts.counts()},
+            items=found,
+            near_misses=missed,
+            size_class=size,
+            rating=rating,
+            missing_sources=missing_sources(question.profile),
+            stages=clock.seconds,
+        )
+
+    def _judge(self, profile: Mapping[str, object], question: Question) -> Verdicts:
+        extra: tuple[ExtraCheck, ...] = self._fee_cap.check(profile, question.demand, question.as_of)
+        return judge(self.catalog, profile, question.demand, question.as_of, extra)
+
+    def _personalised(
+        self,
+        question: Question,
+        columns: Columns,
+        profile: Mapping[str, object],
+        verdicts: Verdicts,
+        clock: "_Stages",
+    ) -> tuple[Item, ...]:
+        admitted = _admitted(verdicts, question)
+        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
+        X = pair_rows(side, self._products, np.zeros(len(admitted), dtype=np.intp), admitted)
+        clock.stop("pairs")
+        scores = self.ranker.predict(X)
+        clock.stop("scoring")
+        order = self._order(admitted, X, scores.p_apply, scores.p_approve, question.top_n)
+        explained = accounts(self.ranker, order.X, queue_price=order.queue_price, still_needed=order.still_needed)
+        clock.stop("reasons")
+        items = self._items(question, profile, verdicts, order.rows, explained)
+        items = tuple(
+            replace(item, p_apply=float(p), p_approve=float(q), queue_price=float(price))
+            for item, p, q, price in zip(items, order.p_apply, order.p_approve, order.queue_price, strict=True)
+        )
+        clock.stop("policy_and_cost")
+        return items
+
+    def _order(
+        self, rows: NDArray[np.intp], X: NDArray[np.float32], p: Floats, q: Floats, top_n: int
+    ) -> _Order:
+        """The list by ``p · (q · H − λ)``; prices are zero and H is 1 until the market serves here."""
+        price = self._prices[rows]
+        needed = np.ones(len(rows))
+        score = p * (q * needed - price)
+        chosen = np.lexsort((rows, -score))[:top_n]
+        return _Order(
+            rows=rows[chosen],
+            p_apply=p[chosen],
+            p_approve=q[chosen],
+            queue_price=price[chosen],
+            still_needed=needed[chosen],
+            X=X[chosen],
+        )
+
+    def _declared(
+        self,
+        question: Question,
+        _columns: Columns,
+        profile: Mapping[str, object],
+        verdicts: Verdicts,
+        clock: "_Stages",
+    ) -> tuple[Item, ...]:
+        """The same admitted products by declared cost and speed: cheapest all-in rate first, a day costs a basis point."""
+        admitted = _admitted(verdicts, question)
+        demand = question.demand
+        rates = all_in_rates(self._pricing, demand.term_months, question.as_of, demand.repayment)
+        score = -(rates + _DAY_WEIGHT * self._days)[admitted]
+        chosen = admitted[np.lexsort((admitted, -score))[: question.top_n]]
+        explained = tuple(_declared_account(float(rates[row]), float(self._days[row])) for row in chosen)
+        clock.stop("scoring")
+        items = self._items(question, profile, verdicts, chosen, explained)
+        clock.stop("policy_and_cost")
+        return items
+
+    def _items(
+        self,
+        question: Question,
+        profile: Mapping[str, object],
+        verdicts: Verdicts,
+        rows: NDArray[np.intp],
+        explained: tuple[Account, ...],
+    ) -> tuple[Item, ...]:
+        above = versus_next(explained)
+        return tuple(
+            self._item(question, profile, verdicts, place, int(row), account, above[place])
+            for place, (row, account) in enumerate(zip(rows, explained, strict=True))
+        )
+
+    def _item(
+        self,
+        question: Question,
+        profile: Mapping[str, object],
+        verdicts: Verdicts,
+        place: int,
+        row: int,
+        account: Account,
+        above: tuple[Reason, ...],
+    ) -> Item:
+        product = self.catalog.products[row]
+        institution = self.catalog.institutions[product.institution_id]
+        facts = offer_facts(profile, question.demand, product, institution, question.as_of)
+        benefits = offer_benefits(facts, question.as_of, self.rulebook)
+        return Item(
+            rank=place + 1,
+            product=product,
+            product_index=row,
+            score=account.score,
+            p_apply=None,
+            p_approve=None,
+            queue_price=0.0,
+            explored=False,
+            verdict=VERDICTS[int(verdicts.verdict[row])],
+            checks=verdicts.checks(row),
+            cost=price_offer(product, question.demand, question.as_of, benefits=benefits),
+            benefits=benefits,
+            reason_base=account.base,
+            reasons=account.reasons,
+            versus_next=above,
+        )
+
+
+class _Stages:
+    """Seconds by stage, for metrics and the bench."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = perf_counter()
+
+    def stop(self, stage: str) -> None:
+        now = perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
+        self._since = now
+
+
+def _admitted(verdicts: Verdicts, question: Question) -> NDArray[np.intp]:
+    least = UNKNOWN if question.include_unknown else UNKNOWN + 1
+    return np.flatnonzero(verdicts.verdict >= least)
+
+
+def _columns(row: Row) -> Columns:
+    return {
+        column.name: np.array([row.get(column.name)], dtype=object if column.dtype == "string" else np.float64)
+        for column in PROFILE
+    }
+
+
+def _declared_account(rate: float, days: float) -> Account:
+    """The account of a list made without the profile: its two declared terms, from nothing."""
+    cost = Reason(
+        code="all_in_rate",
+        group="price",
+        contribution=-rate,
+        text=Text(zh=f"综合年化成本 {rate:.2%}", en=f"All-in yearly cost {rate:.2%}"),
+    )
+    speed = Reason(
+        code="days_to_disburse",
+        group="speed",
+        contribution=-_DAY_WEIGHT * days,
+        text=Text(zh=f"{days:.0f} 天放款", en=f"Disbursed in {days:.0f} days"),
+    )
+    reasons = tuple(each for each in (cost, speed) if each.contribution)
+    return Account(score=cost.contribution + speed.contribution, base=0.0, reasons=reasons)
