@@ -11,10 +11,13 @@ from decimal import ROUND_DOWN, Decimal
 from matcher.domain import Benefit, Text
 from matcher.policy.facts import CaseFacts
 from matcher.policy.rulebook import Law, Rulebook
+from matcher.policy.statutes_parser import MeasureLaw
 
 FEN = Decimal("0.01")
 ZERO = Decimal(0)
 NO_MONEY = Decimal("0.00")
+
+_TEXTS_KEPT = 256  # sentences kept per law and day
 
 Figure = Decimal | date | bool | str
 Condition = tuple[str, bool | None]
@@ -94,10 +97,10 @@ def settle(
     """
     missing: tuple[str, ...] = ()
     for name, met in conditions:
-        if met is False:
-            return excluded(case, name, figures=figures, force=force)
-        if met is None and name not in missing:
+        if met is None:
             missing = (*missing, name)
+        elif not met:
+            return excluded(case, name, figures=figures, force=force)
     status = "conditional" if missing else "entitled"
     return answer(case, status, amount=amount, figures=figures, missing=missing, note=note, force=force)
 
@@ -144,16 +147,25 @@ def answer(
 
 
 def _text(case: Case, status: str, amount: Decimal | None, missing: tuple[str, ...], note: Text | None) -> Text:
-    measure = case.law.measure
+    texts = case.law.texts
+    kept = texts.get((status, missing, note))
+    if kept is None:
+        if len(texts) >= _TEXTS_KEPT:
+            texts.clear()
+        kept = texts[status, missing, note] = _write(case.law.measure, status, missing, note)
+    if amount is None:
+        return kept
+    shown = f"{amount:,}"
+    return Text(zh=f"{kept.zh}。金额{shown}元", en=f"{kept.en}; {shown} yuan")
+
+
+def _write(measure: MeasureLaw, status: str, missing: tuple[str, ...], note: Text | None) -> Text:
     article = measure.citation.article
     zh = f"{measure.title.zh}（第{article}条）：{_STATUS_ZH[status]}"
     en = f"{measure.title.en} (article {article}): {_STATUS_EN[status]}"
     if status in {"entitled", "conditional"}:
         zh += f"。{measure.answer.zh}"
         en += f"; {measure.answer.en}"
-    if amount is not None:
-        zh += f"，金额{amount:,}元"
-        en += f"; {amount:,} yuan"
     if missing:
         zh += f"；待核实：{'、'.join(missing)}"
         en += f"; to be settled by: {', '.join(missing)}"

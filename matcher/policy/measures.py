@@ -38,7 +38,10 @@ _EXACT = Context(prec=60)  # money of fifteen digits times rates and days stays 
 
 
 def assess(
-    facts: Mapping[str, object] | CaseFacts, as_of: date, rulebook: Rulebook | None = None
+    facts: Mapping[str, object] | CaseFacts,
+    as_of: date,
+    rulebook: Rulebook | None = None,
+    measures: frozenset[str] | None = None,
 ) -> tuple[Benefit, ...]:
     """One answer for every measure of the rulebook, in the order of ``MEASURES``.
 
@@ -50,6 +53,8 @@ def assess(
         The day of the question: the law in force, the prime rates published and the repayments made by then.
     rulebook
         The city's law; Yantai's if not given.
+    measures
+        Only these; all of the rulebook if not given.
 
     Raises
     ------
@@ -61,42 +66,36 @@ def assess(
     rulebook = rulebook or default_rulebook()
     checked = facts if isinstance(facts, CaseFacts) else check_facts(facts)
     laws = rulebook.on(as_of)
+    asked = laws.keys() if measures is None else laws.keys() & measures
+    strangers = asked - MEASURES.keys()
+    if strangers:
+        raise NoLawInForceError(f"No function computes {', '.join(sorted(strangers))}: see MEASURES.")
+    found: dict[str, Benefit] = {}
     with localcontext(_EXACT):
-        found = {
-            name: _answer(Case(checked, as_of, laws[name], rulebook), function)
-            for name, function in MEASURES.items()
-            if name in laws
-        }
+        for name, function in MEASURES.items():
+            if name in asked:
+                found[name] = _answer(Case(checked, as_of, laws[name], rulebook), function)
         patent, trademark = found.get(measures_pledge.PATENT), found.get(measures_pledge.TRADEMARK)
-        if patent is not None and trademark is not None:
-            _count_once(found, checked, as_of, rulebook)
-    if len(found) != len(laws):
-        strangers = ", ".join(sorted(set(laws) - set(MEASURES)))
-        raise NoLawInForceError(f"No function computes {strangers}: the measures are {', '.join(MEASURES)}.")
+        if patent and trademark and checked.pledge_kind is not None:
+            found[patent.measure], found[trademark.measure] = measures_pledge.count_once(
+                Case(checked, as_of, laws[patent.measure], rulebook),
+                Case(checked, as_of, laws[trademark.measure], rulebook),
+                patent,
+                trademark,
+            )
     return tuple(found.values())
 
 
 def _answer(case: Case, function: Measure) -> Benefit:
     law = case.law
-    if law.phase == "in_force" or (law.phase == "upcoming" and law.begun and function in _TELLS_AHEAD):
+    if law.phase == "in_force":
         return function(case)
-    if law.phase == "upcoming":
-        first = max(law.measure.citation.first_day, case.rulebook.act_first_day)
-        return answer(case, "upcoming", figures={"in_force_from": first})
-    return answer(case, "expired")
+    if law.phase == "expired":
+        return answer(case, "expired")
+    if law.begun and function in _TELLS_AHEAD:
+        return function(case)
+    first = max(law.measure.citation.first_day, case.rulebook.act_first_day)
+    return answer(case, "upcoming", figures={"in_force_from": first})
 
 
 _TELLS_AHEAD = frozenset({measures_access.inclusive_scheme})  # shows headroom and priority before its first day
-
-
-def _count_once(found: dict[str, Benefit], facts: CaseFacts, as_of: date, rulebook: Rulebook) -> None:
-    patent, trademark = found[measures_pledge.PATENT], found[measures_pledge.TRADEMARK]
-    if facts.pledge_kind is None or patent.status == "not_applicable" or trademark.status == "not_applicable":
-        return
-    laws = rulebook.on(as_of)
-    found[measures_pledge.PATENT], found[measures_pledge.TRADEMARK] = measures_pledge.count_once(
-        Case(facts, as_of, laws[measures_pledge.PATENT], rulebook),
-        Case(facts, as_of, laws[measures_pledge.TRADEMARK], rulebook),
-        patent,
-        trademark,
-    )

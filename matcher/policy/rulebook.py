@@ -3,8 +3,7 @@
 A city is a folder of YAML under ``statutes``; another city is another folder and no code. Nothing is read at import.
 """
 
-from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -48,6 +47,8 @@ class Law:
         Whether the act it stands in is in force that day; an upcoming measure of an act not begun has no figures.
     values
         Numbers and sets of codes by name, as of the nearest day the measure is in force.
+    texts
+        Sentences written so far, by status, missing facts and note.
     """
 
     measure: MeasureLaw
@@ -56,6 +57,7 @@ class Law:
     values: Mapping[str, CitedValue]
     numbers: Mapping[str, Decimal] = field(repr=False)
     code_sets: Mapping[str, frozenset[str]] = field(repr=False)
+    texts: dict[tuple[str, tuple[str, ...], Text | None], Text] = field(default_factory=dict, repr=False)
 
     def number(self, name: str) -> Decimal:
         """A number of this law.
@@ -108,6 +110,7 @@ class Rulebook:
     prime_rates: tuple[PrimeRate, ...]
     size_rows: tuple[SizeRow, ...]
     sections: Mapping[str, tuple[int, int]]
+    _rates_by_month: Mapping[tuple[int, int], tuple[PrimeRate, ...]] = field(repr=False)
     _days: dict[date, Mapping[str, Law]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -141,6 +144,7 @@ class Rulebook:
             measures=tuple(_named(files, "measures", measure)),
             targets=tuple(_named(files, "targets", target)),
             prime_rates=tuple(rates),
+            _rates_by_month=_by_month(rates),
             size_rows=size_rows,
             sections=sections,
         )
@@ -174,13 +178,8 @@ class Rulebook:
 
     def one_year_rate(self, year: int, month: int, as_of: date) -> PrimeRate | None:
         """The last loan prime rate published in a calendar month and by ``as_of``; None if there is none."""
-        first_after = date(year + month // 12, month % 12 + 1, 1)
-        until = bisect_right(self.prime_rates, as_of, key=lambda rate: rate.published_on)
-        for rate in reversed(self.prime_rates[:until]):
-            if rate.published_on < first_after:
-                same = (rate.published_on.year, rate.published_on.month) == (year, month)
-                return rate if same else None
-        return None
+        rates = self._rates_by_month.get((year, month), ())
+        return next((rate for rate in reversed(rates) if rate.published_on <= as_of), None)
 
     def _law(self, law: MeasureLaw, as_of: date) -> Law:
         first = max(law.citation.first_day, self.act_first_day)
@@ -231,6 +230,14 @@ def _prime_rates(files: Mapping[str, dict[str, Any]]) -> list[PrimeRate]:
                 raise StatuteError(f"{file}: two prime rates published on {rate.published_on}: keep one")
             rates[rate.published_on] = rate
     return list(rates.values())
+
+
+def _by_month(rates: Sequence[PrimeRate]) -> Mapping[tuple[int, int], tuple[PrimeRate, ...]]:
+    found: dict[tuple[int, int], tuple[PrimeRate, ...]] = {}
+    for rate in rates:
+        month = (rate.published_on.year, rate.published_on.month)
+        found[month] = (*found.get(month, ()), rate)
+    return found
 
 
 def _size_standard(
