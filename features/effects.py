@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.meeting import Floats
-from features.pairs import DIVISION_LEVELS, SECTIONS, TURNOVER_STEPS
+from features.pairs import AMOUNT_STEPS, DIVISION_LEVELS, SECTIONS, TURNOVER_STEPS
 
 LEVELS = {
     "section_approve_effect": len(SECTIONS),
     "division_approve_effect": DIVISION_LEVELS,
     "size_approve_effect": len(TURNOVER_STEPS) + 1,
+    "amount_approve_effect": len(AMOUNT_STEPS) + 1,
+    "division_apply_effect": DIVISION_LEVELS,
 }
 """Number of levels of each effect that differs by the enterprise."""
 

@@ -20,8 +20,14 @@ Columns = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float64]
 
 PURPOSES = tuple(_PURPOSE_NAMES)
-LEVEL_EFFECTS = ("section_approve_effect", "division_approve_effect", "size_approve_effect")
-"""Effects of an institution that differ by the industry, the district and the size of the enterprise."""
+LEVEL_EFFECTS = (
+    "section_approve_effect",
+    "division_approve_effect",
+    "size_approve_effect",
+    "amount_approve_effect",
+    "division_apply_effect",
+)
+"""Effects of an institution that differ by industry, district and size of the enterprise, and by the amount."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -340,6 +340,16 @@ PAIR_SIDE: tuple[PairColumn, ...] = (
             "机构对本区县的批准倾向",
             "its approvals in this district",
         ),
+        (
+            "division_apply_effect",
+            1,
+            0,
+            "plain",
+            "effect",
+            "本区县企业选择该机构的程度",
+            "choice of it in this district",
+        ),
+        ("amount_approve_effect", 0, 1, "plain", "effect", "机构对该金额的批准倾向", "its approvals at this amount"),
         ("size_approve_effect", 0, 1, "plain", "effect", "机构对该规模企业的批准倾向", "its approvals at this size"),
     ),
 )

@@ -54,6 +54,8 @@ __all__ = ["PAIR_COLUMNS", "Columns", "pair_matrix", "pair_rows", "prepare_deman
 SECTIONS = "ABCDEFGHIJKLMNOPQRST"
 TURNOVER_STEPS = np.array([5e5, 1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 3e8])
 """Upper ends, in yuan of 12-month sales, of the size levels that effects distinguish."""
+AMOUNT_STEPS = np.array([2e5, 5e5, 1e6, 2e6, 3e6, 5e6, 1e7, 2e7])
+"""Upper ends, in yuan asked, of the amount levels that effects distinguish."""
 
 
 def prepare_products(products: Columns) -> ProductSide:
@@ -114,9 +116,12 @@ def prepare_demands(profiles: Columns, demands: Columns, as_of: date | NDArray[n
     raw["days_until_needed"] = _days_until(demands["needed_by"], as_of)
     raw["log_amount"] = np.log(np.maximum(raw["amount_cny"], 1.0))
     raw["collateral_offered"] = _any_of([_floats(demands[f"offers_{kind}"]) for kind in COLLATERAL_KINDS])
+    division = _codes(profiles.get("division_code"), n, None)
     levels = {
         "section_approve_effect": _codes(profiles.get("industry_section"), n, SECTION_LEVELS),
-        "division_approve_effect": _codes(profiles.get("division_code"), n, None),
+        "division_approve_effect": division,
+        "division_apply_effect": division,
+        "amount_approve_effect": np.searchsorted(AMOUNT_STEPS, raw["amount_cny"]),
         "size_approve_effect": size_levels(raw["turnover"]),
     }
     return DemandSide(
