@@ -20,8 +20,7 @@ from matcher.eligibility import UNKNOWN, VERDICTS, ExtraCheck, Verdicts, demand_
 from matcher.entitlements import FeeCap, offer_benefits, offer_facts
 from matcher.explain import Account, accounts, versus_next
 from matcher.policy import Rulebook
-from matcher.pricing import price_offer
-from matcher.pricing_columns import all_in_rates, pricing_columns
+from matcher.pricing import all_in_rates, price_offer, pricing_columns
 from matcher.ranker import Ranker
 from matcher.repair import near_misses
 from matcher.standing import Grade, Rater, Row, missing_sources, size_of

@@ -1,0 +1,77 @@
+"""The app: routers under one roof, every error a problem document, every request counted."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+
+from api import documented, errors
+from api.instance import Instance
+from api.routers import demands, enterprises, health, lists, policies, products, recommendations
+from api.service import Service
+from api.settings import Settings
+
+VERSION = "0.1.0"
+DESCRIPTION = """企业融资需求与银行产品的撮合服务；本实例的数据均为模拟。
+Matches enterprises' financing demands with the products they can really have; the data of this instance is simulated.
+
+金额与利率为十进制文本 · Money and rates are decimal strings. `Accept-Language: zh-CN | en`.
+"""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    opened: Instance | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+    ready: Callable[[Instance], None] = lambda _instance: None,
+) -> FastAPI:
+    """The app of one service.
+
+    Parameters
+    ----------
+    opened
+        An instance ready made; else one is loaded in the background after the start.
+    say, ready
+        Told each step of the loading, and the instance just before it answers.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service: Service = app.state.service
+        service.start(say, ready)
+        yield
+        service.close()
+
+    app = FastAPI(title="credit-matcher", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
+    app.state.service = Service(settings, opened)
+    errors.install(app)
+    app.middleware("http")(_count)
+    for router in (recommendations, products, enterprises, demands, policies, lists, health):
+        app.include_router(router.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
+    return app
+
+
+async def _count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    since = time.perf_counter()
+    response = await call_next(request)
+    metrics = request.app.state.service.metrics
+    route = getattr(request.scope.get("route"), "path", "unknown")
+    metrics.requests.labels(route, response.status_code).inc()
+    metrics.latency.labels(route).observe(time.perf_counter() - since)
+    return response
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = schema.setdefault("components", {})
+        components.setdefault("schemas", {}).update(documented.schemas())
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        schema["security"] = [{"key": []}]
+        app.openapi_schema = schema
+    return app.openapi_schema

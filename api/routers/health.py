@@ -1,0 +1,50 @@
+"""Liveness, readiness, metrics: open to anyone, and nothing personal in them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api import wire
+from api.service import Service, service_of
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/health/live", summary="存活 · Live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready", summary="就绪 · Ready")
+async def ready(request: Request) -> Response:
+    """Whether recommendations can be answered, for which day, with which versions; 503 names what is missing."""
+    service = service_of(request)
+    missing = service.missing()
+    document: dict[str, Any] = {"status": "unready" if missing else "ready", "missing": missing}
+    if not missing:
+        document |= _standing(service)
+    return Response(wire.encode(document), status_code=503 if missing else 200, media_type="application/json")
+
+
+@router.get("/metrics", summary="指标 · Metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus text."""
+    service = service_of(request)
+    if not service.missing():
+        writer = service.instance.store.writer
+        service.metrics.waiting.set(writer.depth)
+        service.metrics.commits.set(writer.commits)
+    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _standing(service: Service) -> dict[str, Any]:
+    instance = service.instance
+    return {
+        "as_of": instance.clock.today().isoformat(),
+        "simulated": True,
+        "versions": wire.versions_json(instance.matcher.versions),
+        "products": len(instance.matcher.catalog),
+        "enterprises": len(instance.profiles.codes),
+    }
