@@ -5,12 +5,12 @@ The day's profiles are built once, kept on disk under the digest of world and co
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class ProfileBook:
         """
         if batch == 0 and as_of == self.world.last_day and uscc in self._row_of:
             index = self._row_of[uscc]
-            return {name: column[index] for name, column in self._columns.items()}
+            return _plain(self._columns, index)
         key = (uscc, as_of, batch)
         with self._lock:
             if key in self._built:
@@ -68,10 +68,6 @@ class ProfileBook:
             while len(self._built) > _REMEMBERED:
                 self._built.popitem(last=False)
         return built
-
-    def without(self, row: Row, permitted: frozenset[str]) -> Row:
-        """The profile with everything from sources not permitted made null."""
-        return {column.name: row[column.name] if column.source in permitted else None for column in PROFILE}
 
     def close(self) -> None:
         """Give the engine back."""
@@ -117,16 +113,17 @@ def open_profiles(world: World, kept_in: Path) -> ProfileBook:
     return ProfileBook(world, frame)
 
 
-def as_columns(row: Row) -> dict[str, NDArray[Any]]:
-    """One profile as columns of length one: float64 for numbers and flags, object for codes."""
-    return {
-        column.name: np.array([row[column.name]], dtype=object if column.dtype == "string" else np.float64)
-        for column in PROFILE
-    }
-
-
 def _only_row(frame: pd.DataFrame) -> Row:
-    return {name: column[0] for name, column in profile_columns(frame).items()}
+    return _plain(profile_columns(frame), 0)
+
+
+def _plain(columns: Mapping[str, NDArray[Any]], index: int) -> Row:
+    """One row as plain floats and texts, null as ``None``."""
+    row: Row = {}
+    for name, column in columns.items():
+        value = column.item(index)
+        row[name] = None if value is None or value != value else value
+    return row
 
 
 def _digest(world: World) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from matcher.catalog import Catalog, product_json
-from matcher.domain import Benefit, Check, Cost, NearMiss, Product, Reason, Repair
+from features.reading import Refusal
+from matcher.domain import Benefit, Check, Cost, NearMiss, Product, Reason, Repair, Text
 from matcher.matching import Item, Question, Recommendation, Versions
+from matcher.standing import Grade
 
 Json = dict[str, Any]
 
@@ -51,6 +53,16 @@ def versions_json(versions: Versions) -> Json:
         "features": versions.features,
         "rating": versions.rating,
     }
+
+
+def rating_json(rating: Grade | None, language: str) -> Json | None:
+    """The platform rating with its factors; null where it cannot be said."""
+    return None if rating is None else {"letter": rating.letter}
+
+
+def refusal_words(refusal: Refusal) -> Text:
+    """Why a row was refused, with its column."""
+    return Text(zh=refusal.reason.zh, en=refusal.reason.en)
 
 
 def check_json(check: Check, language: str) -> Json:

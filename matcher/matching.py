@@ -17,15 +17,18 @@ from features.schema import PROFILE
 from matcher.catalog import Catalog
 from matcher.domain import Benefit, Check, Cost, Demand, NearMiss, Product, Reason, Text, Verdict
 from matcher.eligibility import UNKNOWN, VERDICTS, ExtraCheck, Verdicts, demand_columns, judge
-from matcher.entitlements import FeeCap, offer_benefits, offer_facts
 from matcher.explain import Account, accounts, versus_next
 from matcher.policy import Rulebook
+from matcher.policy.benefits import Borrower, borrower_of, offer_benefits
+from matcher.policy.fee_caps import CODE, guarantee_cap_verdicts
 from matcher.pricing import all_in_rates, price_offer, pricing_columns
 from matcher.ranker import Ranker
 from matcher.repair import near_misses
 from matcher.standing import Grade, Rater, Row, missing_sources, size_of
 
 Floats = NDArray[np.float64]
+Standing = Mapping[str, float | str | None]
+"""A profile with ``size_class`` and ``platform_rating`` beside its columns."""
 NEAR_MISSES = 5
 NO_PRICES = "none"
 _DAY_WEIGHT = 0.0001
@@ -143,7 +146,6 @@ class Matcher:
         self._products = ranker.prepare(catalog.columns)
         self._pricing = pricing_columns(catalog.products)
         self._days = np.asarray(catalog.columns["days_to_disburse"], dtype=np.float64)
-        self._fee_cap = FeeCap(catalog, rulebook)
         self._prices: Floats = np.zeros(len(catalog))
 
     def with_catalog(self, catalog: Catalog) -> "Matcher":
@@ -154,7 +156,7 @@ class Matcher:
         """The products this enterprise can really have, in the order in which it should try them."""
         clock = _Stages()
         columns = _columns(question.profile)
-        rating = None if self.rating is None else self.rating.rate(question.profile)
+        rating = self.rate(question.profile)
         size = size_of(question.profile, question.as_of, self.rulebook)
         profile = {**question.profile, "size_class": size, "platform_rating": rating.letter if rating else None}
         clock.stop("standing")
@@ -168,7 +170,7 @@ class Matcher:
             question.as_of,
             limit=NEAR_MISSES,
             include_unknown=question.include_unknown,
-            extra_checks=lambda changed, demand: self._fee_cap.check(changed, demand, question.as_of),
+            extra_checks=lambda changed, demand: self._fee_cap(changed, demand, question.as_of),
         )
         clock.stop("near_misses")
         return Recommendation(
@@ -182,15 +184,26 @@ class Matcher:
             stages=clock.seconds,
         )
 
-    def _judge(self, profile: Mapping[str, object], question: Question) -> Verdicts:
-        extra: tuple[ExtraCheck, ...] = self._fee_cap.check(profile, question.demand, question.as_of)
+    def rate(self, profile: Row) -> Grade | None:
+        """The platform rating of a profile, ``None`` where no rating is in service."""
+        return None if self.rating is None else self.rating.rate(profile)
+
+    def _judge(self, profile: Standing, question: Question) -> Verdicts:
+        extra = self._fee_cap(profile, question.demand, question.as_of)
         return judge(self.catalog, profile, question.demand, question.as_of, extra)
+
+    def _fee_cap(self, profile: Standing, demand: Demand, as_of: date) -> tuple[ExtraCheck, ...]:
+        """The law's hard cap on government guarantors' fees, as one more check over the catalogue."""
+        capped = guarantee_cap_verdicts(
+            self.catalog.columns, borrower_of(profile), demand.amount_cny, as_of, self.rulebook
+        )
+        return (ExtraCheck(code=CODE, verdict=capped.verdict, describe=capped.describe),)
 
     def _personalised(
         self,
         question: Question,
         columns: Columns,
-        profile: Mapping[str, object],
+        profile: Standing,
         verdicts: Verdicts,
         clock: "_Stages",
     ) -> tuple[Item, ...]:
@@ -232,7 +245,7 @@ class Matcher:
         self,
         question: Question,
         _columns: Columns,
-        profile: Mapping[str, object],
+        profile: Standing,
         verdicts: Verdicts,
         clock: "_Stages",
     ) -> tuple[Item, ...]:
@@ -251,21 +264,21 @@ class Matcher:
     def _items(
         self,
         question: Question,
-        profile: Mapping[str, object],
+        profile: Standing,
         verdicts: Verdicts,
         rows: NDArray[np.intp],
         explained: tuple[Account, ...],
     ) -> tuple[Item, ...]:
-        above = versus_next(explained)
+        above, borrower = versus_next(explained), borrower_of(profile)
         return tuple(
-            self._item(question, profile, verdicts, place, int(row), account, above[place])
+            self._item(question, borrower, verdicts, place, int(row), account, above[place])
             for place, (row, account) in enumerate(zip(rows, explained, strict=True))
         )
 
     def _item(
         self,
         question: Question,
-        profile: Mapping[str, object],
+        borrower: Borrower,
         verdicts: Verdicts,
         place: int,
         row: int,
@@ -274,8 +287,9 @@ class Matcher:
     ) -> Item:
         product = self.catalog.products[row]
         institution = self.catalog.institutions[product.institution_id]
-        facts = offer_facts(profile, question.demand, product, institution, question.as_of)
-        benefits = offer_benefits(facts, question.as_of, self.rulebook)
+        benefits = offer_benefits(
+            borrower, question.demand, product, institution, question.as_of, self.rulebook
+        )
         return Item(
             rank=place + 1,
             product=product,

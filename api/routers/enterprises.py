@@ -137,7 +137,7 @@ def _append(
     bad = {refusal.line for refusal in read.refusals}
     good = [row for line, row in enumerate(body.rows, start=1) if line not in bad]
     refused = [
-        {"row": refusal.line - 1, "column": refusal.column, "reason": wire.refusal_text(refusal, language)}
+        {"row": refusal.line - 1, "column": refusal.column, "reason": wire.refusal_words(refusal).in_language(language)}
         for refusal in read.refusals
     ]
     if not good:
