@@ -156,9 +156,7 @@ class Matcher:
         """The products this enterprise can really have, in the order in which it should try them."""
         clock = _Stages()
         columns = _columns(question.profile)
-        rating = self.rate(question.profile)
-        size = size_of(question.profile, question.as_of, self.rulebook)
-        profile = {**question.profile, "size_class": size, "platform_rating": rating.letter if rating else None}
+        rating, size, profile = self._standing(question)
         clock.stop("standing")
         verdicts = self._judge(profile, question)
         clock.stop("eligibility")
@@ -187,6 +185,16 @@ class Matcher:
     def rate(self, profile: Row) -> Grade | None:
         """The platform rating of a profile, ``None`` where no rating is in service."""
         return None if self.rating is None else self.rating.rate(profile)
+
+    def judge(self, question: Question) -> Verdicts:
+        """Verdicts alone, for whoever needs no list."""
+        return self._judge(self._standing(question)[2], question)
+
+    def _standing(self, question: Question) -> tuple[Grade | None, str, Standing]:
+        rating = self.rate(question.profile)
+        size = size_of(question.profile, question.as_of, self.rulebook)
+        letter = None if rating is None else rating.letter
+        return rating, size, {**question.profile, "size_class": size, "platform_rating": letter}
 
     def _judge(self, profile: Standing, question: Question) -> Verdicts:
         extra = self._fee_cap(profile, question.demand, question.as_of)

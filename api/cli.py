@@ -1,0 +1,110 @@
+"""``matcher``: run the service, recommend in the terminal, measure, look after keys and the audit."""
+
+import json
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+keys_app = typer.Typer(no_args_is_help=True, help="Keys of callers.")
+audit_app = typer.Typer(no_args_is_help=True, help="The audit chain.")
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+_SAY = Console(stderr=True, highlight=False)
+
+
+@app.command()
+def run() -> None:
+    """Serve; the first time the default city is built and loaded. PORT, HOST, DATABASE_URL and MATCHER_HOME decide."""
+    from api.serving import serve
+
+    settings = Settings()
+    _ensure_city(settings)
+    sys.exit(serve(settings, _say))
+
+
+@app.command()
+def recommend(
+    demand_id: Annotated[str | None, typer.Argument(help="A demand of the library; the latest if left out.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=50, help="How many products.")] = 10,
+    language: Annotated[str, typer.Option(help="zh-CN or en.")] = "zh-CN",
+) -> None:
+    """Recommend for a demand, as a table."""
+    from api.terminal import show_recommendation
+
+    settings = Settings()
+    _ensure_city(settings)
+    sys.exit(show_recommendation(settings, demand_id, top, language, _say))
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option(help="A minute at most: the small city, few repetitions.")] = False,
+    mlflow: Annotated[bool, typer.Option(help="Also measure mlflow models serve beside it.")] = True,
+) -> None:
+    """Measure everything that is promised and print one JSON; progress goes to stderr."""
+    from api.bench import measure
+
+    settings = Settings()
+    if not quick:
+        _ensure_city(settings)
+    sys.stdout.write(json.dumps(measure(settings, quick=quick, with_mlflow=mlflow, say=_say), indent=1) + "\n")
+
+
+@keys_app.command("add")
+def add_key(
+    role: Annotated[str, typer.Argument(help="platform, institution, analyst, regulator or admin.")],
+    institution_id: Annotated[str | None, typer.Option(help="Whose key it is, for an institution.")] = None,
+) -> None:
+    """Make a key and print it once."""
+    from api.auth import ROLES, Keyring
+    from matcher.store.clock import SystemClock
+    from matcher.store.store import open_store
+
+    if role not in ROLES or (role == "institution") != (institution_id is not None):
+        raise typer.BadParameter(f"a role of {', '.join(ROLES)}; an institution's key takes --institution-id")
+    store = open_store(Settings().database, SystemClock())
+    try:
+        sys.stdout.write(Keyring(store).issue(role, institution_id) + "\n")
+    finally:
+        store.close()
+
+
+@audit_app.command("verify")
+def verify_audit() -> None:
+    """Walk the audit chain; exit 1 where a row was changed, removed or moved."""
+    from matcher.store.audit import verify
+    from matcher.store.clock import SystemClock
+    from matcher.store.store import open_store
+
+    store = open_store(Settings().database, SystemClock())
+    try:
+        broken = store.read(verify)
+    finally:
+        store.close()
+    _say("the chain holds" if broken is None else f"broken at row {broken.sequence}: {broken.reason}")
+    sys.exit(0 if broken is None else 1)
+
+
+def _say(line: str) -> None:
+    _SAY.print(f"[{line.split(':')[0]}] {line.partition(':')[2].strip()}" if ":" in line else line, markup=False)
+
+
+def _ensure_city(settings: Settings) -> None:
+    """Build the default city where there is none, in a process of its own: serving knows nothing of training."""
+    if (settings.city / "manifest.json").exists() or settings.matcher_city is not None or settings.is_production:
+        return
+    _say("city: building the default city, once (some minutes)")
+    command = [sys.executable, "-m", "training.cli", "city", "--world", "default", "--out", str(settings.city)]
+    done = subprocess.run(command, stdout=sys.stderr, check=False)
+    if done.returncode:
+        sys.exit(f"the city could not be built (exit {done.returncode}); the lines above say why")
+
+
+if __name__ == "__main__":
+    app()

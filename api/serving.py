@@ -1,0 +1,84 @@
+"""Runs the app under uvicorn and, once it answers, prints one curl line whose answer is a real recommendation."""
+
+import json
+import sys
+import threading
+from collections.abc import Callable
+from datetime import date
+
+import uvicorn
+
+from api import asking
+from api.app import create_app
+from api.instance import Instance
+from api.keys import ensure_keys
+from api.settings import Settings
+from matcher.matching import Question
+from matcher.store import demands
+
+_TRIED = 200
+_WANTED = 10
+
+
+def serve(settings: Settings, say: Callable[[str], None]) -> int:
+    """Serve until interrupted; the exit status."""
+    loaded: list[str] = []
+    app = create_app(settings, say=say, ready=lambda instance: loaded.append(_introduction(instance, settings)))
+    server = _Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", access_log=False))
+
+    def introduce() -> None:
+        service = app.state.service
+        while not service.failure and (not loaded or service.missing()):
+            if server.stopping.wait(0.05):
+                return
+        if loaded:
+            sys.stdout.write(loaded[0] + "\n")
+            sys.stdout.flush()
+        else:
+            server.should_exit = True
+
+    threading.Thread(target=introduce, name="introduction", daemon=True).start()
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        say("stopped: on request")
+    finally:
+        server.stopping.set()
+    return 1 if app.state.service.failure else 0
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it stops."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = threading.Event()
+
+
+def promising_demand(instance: Instance, as_of: date) -> str:
+    """A demand of the library whose list is full, the latest first; the longest list among those tried."""
+    best, longest = "", -1
+    for kept in instance.store.read(lambda connection: demands.latest(connection, _TRIED)):
+        with instance.store.reading() as connection:
+            profile = asking.profile_of(instance, connection, kept.demand.uscc, as_of)
+        verdicts = instance.matcher.judge(Question(demand=kept.demand, as_of=as_of, profile=profile))
+        eligible = verdicts.counts()["eligible"]
+        if eligible > longest:
+            best, longest = str(kept.demand.demand_id), eligible
+        if longest >= _WANTED:
+            break
+    return best
+
+
+def _introduction(instance: Instance, settings: Settings) -> str:
+    keys = ensure_keys(instance)
+    base = f"http://{settings.host}:{settings.port}"
+    lines = [f"ready: {base}   documentation: {base}/docs"]
+    if keys is not None:
+        body = json.dumps({"demand_id": promising_demand(instance, instance.clock.today()), "top_n": _WANTED})
+        lines += [
+            f"keys: {settings.keys_file}",
+            f"curl -s {base}/v1/recommendations -H 'Authorization: Bearer {keys['platform']}' "
+            f"-H 'Content-Type: application/json' -H 'Accept-Language: en' -d '{body}'",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""A recommendation as a table, for people without code."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from api import asking
+from api.errors import ProblemError
+from api.instance import open_instance
+from api.serving import promising_demand
+from api.settings import Settings
+from matcher.matching import Question
+
+
+def show_recommendation(
+    settings: Settings, demand_id: str | None, top: int, language: str, say: Callable[[str], None]
+) -> int:
+    """Print the list of a demand; 1 where there is no such demand."""
+    instance = open_instance(settings, say)
+    try:
+        as_of = instance.clock.today()
+        chosen = demand_id or promising_demand(instance, as_of)
+        with instance.store.reading() as connection:
+            demand = asking.demand_of(connection, chosen)
+            profile = asking.profile_of(instance, connection, demand.uscc, as_of)
+        question = Question(demand=demand, as_of=as_of, profile=profile, top_n=top)
+        made = asking.answer(instance.matcher, question, "R-terminal", language)
+    except ProblemError as problem:
+        say(f"refused: {problem.detail.in_language(language)}")
+        return 1
+    finally:
+        instance.close()
+    _print(json.loads(made.body), chosen)
+    return 0
+
+
+def _print(answer: dict[str, Any], demand_id: str) -> None:
+    counts = answer["counts"]
+    table = Table(
+        title=f"{demand_id} · {answer['as_of']} · {counts['eligible']} eligible, {counts['unknown']} unknown, "
+        f"{counts['failed']} failed of {counts['catalog']}"
+    )
+    for heading in ("#", "product", "institution", "score", "p apply", "p approve", "all-in", "first reason"):
+        table.add_column(heading)
+    for item in answer["items"]:
+        reasons = item["reasons"]
+        table.add_row(
+            str(item["rank"]),
+            item["product_name"],
+            item["institution_name"],
+            f"{item['score']:.4f}",
+            f"{item['p_apply']:.2f}",
+            f"{item['p_approve']:.2f}",
+            f"{float(item['cost']['all_in_annual_rate']):.2%}",
+            reasons[0]["text"] if reasons else "",
+        )
+    console = Console()
+    console.print(table)
+    for miss in answer["near_misses"]:
+        steps = "; ".join(step["text"] for step in miss["repair"]) or "–"
+        console.print(f"{miss['product_name']}: {steps}", highlight=False)
