@@ -17,7 +17,7 @@ from matcher.pricing.cost import schedule_of
 from matcher.pricing.schedules import DAY_COUNTS, payment_days
 
 TOLERANCE = 0.005
-"""Largest difference from the exact rate: 50 basis points at two months with heavy fees, under 15 from a year on."""
+"""Largest difference from the exact rate: 50 basis points at two months with heavy fees, under 20 from a year on."""
 
 Floats = npt.NDArray[np.float64]
 
