@@ -85,7 +85,6 @@ def permitted(connection: Connection, uscc: str, as_of: date) -> frozenset[str]:
     )
 
 
-
 def answer(matcher: Matcher, question: Question, recommendation_id: str, language: str) -> Answer:
     """Ask the matcher and put its answer into bytes, beside the inputs that would give the same bytes again."""
     found = matcher.recommend(question)

@@ -49,7 +49,10 @@ def unauthenticated() -> ProblemError:
         401,
         "unauthenticated",
         Text(zh="未认证", en="Not authenticated"),
-        Text(zh="请在 Authorization 头中提供有效密钥：Bearer <key>。", en="Send a valid key: Authorization: Bearer <key>."),
+        Text(
+            zh="请在 Authorization 头中提供有效密钥：Bearer <key>。",
+            en="Send a valid key: Authorization: Bearer <key>.",
+        ),
         headers={"WWW-Authenticate": "Bearer"},
     )
 
@@ -61,7 +64,9 @@ def forbidden(role: str, allowed: Sequence[str]) -> ProblemError:
         403,
         "forbidden",
         Text(zh="无权限", en="Not allowed"),
-        Text(zh=f"角色 {role} 不能执行此操作；需要：{roles}。", en=f"The role {role} may not do this; it takes: {roles}."),
+        Text(
+            zh=f"角色 {role} 不能执行此操作；需要：{roles}。", en=f"The role {role} may not do this; it takes: {roles}."
+        ),
     )
 
 
@@ -164,9 +169,7 @@ def install(app: FastAPI) -> None:
         titles = {404: Text(zh="未找到", en="Not found"), 405: Text(zh="方法不允许", en="Method not allowed")}
         title = titles.get(status, Text(zh=phrase, en=phrase))
         code = {404: "not_found", 405: "method_not_allowed"}.get(status, "refused")
-        detail = Text(
-            zh="请核对路径与方法，见 /docs。", en="Check the path and the method; /docs lists what there is."
-        )
+        detail = Text(zh="请核对路径与方法，见 /docs。", en="Check the path and the method; /docs lists what there is.")
         return problem_response(request, ProblemError(status, code, title, detail, headers=headers))
 
     async def on_crash(request: Request, error: Exception) -> Response:

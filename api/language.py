@@ -19,7 +19,7 @@ def preferred(header: str) -> str:
         tag, _, weight = part.strip().partition(";")
         quality = _quality(weight)
         name = tag.strip().lower()
-        if quality > best and (name.startswith("en") or name.startswith("zh")):
+        if quality > best and name.startswith(("en", "zh")):
             best, language = quality, "en" if name.startswith("en") else "zh-CN"
     return language
 

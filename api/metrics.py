@@ -10,9 +10,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "matcher_requests", "Requests answered.", ["route", "status"], registry=self.registry
-        )
+        self.requests = Counter("matcher_requests", "Requests answered.", ["route", "status"], registry=self.registry)
         self.latency = Histogram(
             "matcher_request_seconds", "Time to answer.", ["route"], buckets=_BUCKETS, registry=self.registry
         )

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from features.reading_files import Refusal
 from matcher.catalog import Catalog, product_json
-from features.reading import Refusal
 from matcher.domain import Benefit, Check, Cost, NearMiss, Product, Reason, Repair, Text
 from matcher.matching import Item, Question, Recommendation, Versions
 from matcher.standing import Grade
@@ -142,8 +142,7 @@ def _cost(cost: Cost) -> Json:
         "all_in_annual_rate": str(cost.all_in_annual_rate),
         "total_cny": str(cost.total_cny),
         "components": [
-            {"code": each.code, "amount_cny": str(each.amount_cny), "article": each.article}
-            for each in cost.components
+            {"code": each.code, "amount_cny": str(each.amount_cny), "article": each.article} for each in cost.components
         ],
     }
 

@@ -127,9 +127,7 @@ def _demand(row: dict[str, Any]) -> Demand:
         collateral=tuple(
             Collateral(
                 kind=CollateralKind(item["kind"]),
-                appraised_value_cny=None
-                if item["appraised_value_cny"] is None
-                else _cny(item["appraised_value_cny"]),
+                appraised_value_cny=None if item["appraised_value_cny"] is None else _cny(item["appraised_value_cny"]),
             )
             for item in row["collateral"] or ()
         ),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,7 @@ class _Order:
     """Products in the order of the list, with what the score of each was made of."""
 
     rows: NDArray[np.intp]
+    score: Floats
     p_apply: Floats
     p_approve: Floats
     queue_price: Floats
@@ -168,7 +170,7 @@ class Matcher:
             question.as_of,
             limit=NEAR_MISSES,
             include_unknown=question.include_unknown,
-            extra_checks=lambda changed, demand: self._fee_cap(changed, demand, question.as_of),
+            extra_checks=lambda changed, demand: self._fee_cap(cast(Standing, changed), demand, question.as_of),
         )
         clock.stop("near_misses")
         return Recommendation(
@@ -225,16 +227,15 @@ class Matcher:
         explained = accounts(self.ranker, order.X, queue_price=order.queue_price, still_needed=order.still_needed)
         clock.stop("reasons")
         items = self._items(question, profile, verdicts, order.rows, explained)
+        made = zip(items, order.score, order.p_apply, order.p_approve, order.queue_price, strict=True)
         items = tuple(
-            replace(item, p_apply=float(p), p_approve=float(q), queue_price=float(price))
-            for item, p, q, price in zip(items, order.p_apply, order.p_approve, order.queue_price, strict=True)
+            replace(item, score=float(score), p_apply=float(p), p_approve=float(q), queue_price=float(price))
+            for item, score, p, q, price in made
         )
         clock.stop("policy_and_cost")
         return items
 
-    def _order(
-        self, rows: NDArray[np.intp], X: NDArray[np.float32], p: Floats, q: Floats, top_n: int
-    ) -> _Order:
+    def _order(self, rows: NDArray[np.intp], X: NDArray[np.float32], p: Floats, q: Floats, top_n: int) -> _Order:
         """The list by ``p · (q · H − λ)``; prices are zero and H is 1 until the market serves here."""
         price = self._prices[rows]
         needed = np.ones(len(rows))
@@ -242,6 +243,7 @@ class Matcher:
         chosen = np.lexsort((rows, -score))[:top_n]
         return _Order(
             rows=rows[chosen],
+            score=score[chosen],
             p_apply=p[chosen],
             p_approve=q[chosen],
             queue_price=price[chosen],
@@ -257,7 +259,7 @@ class Matcher:
         verdicts: Verdicts,
         clock: "_Stages",
     ) -> tuple[Item, ...]:
-        """The same admitted products by declared cost and speed: cheapest all-in rate first, a day costs a basis point."""
+        """The same admitted products by declared terms: lowest all-in rate first, a day of waiting costs a basis point."""
         admitted = _admitted(verdicts, question)
         demand = question.demand
         rates = all_in_rates(self._pricing, demand.term_months, question.as_of, demand.repayment)
@@ -295,9 +297,7 @@ class Matcher:
     ) -> Item:
         product = self.catalog.products[row]
         institution = self.catalog.institutions[product.institution_id]
-        benefits = offer_benefits(
-            borrower, question.demand, product, institution, question.as_of, self.rulebook
-        )
+        benefits = offer_benefits(borrower, question.demand, product, institution, question.as_of, self.rulebook)
         return Item(
             rank=place + 1,
             product=product,

@@ -47,9 +47,7 @@ def missing_sources(row: Row) -> tuple[str, ...]:
 
 def mask(row: Row, permitted: frozenset[str]) -> dict[str, float | str | None]:
     """The profile without anything computed from a source that may not be read."""
-    return {
-        column.name: row[column.name] if permitted.issuperset(column.uses) else None for column in PROFILE
-    }
+    return {column.name: row[column.name] if permitted.issuperset(column.uses) else None for column in PROFILE}
 
 
 def _first(row: Row, *names: str) -> float | None:

@@ -47,9 +47,7 @@ async def search(
 
 
 @router.get("/{uscc}/profile", summary="企业画像 · Profile")
-async def profile(
-    request: Request, uscc: UsccPath, _caller: Platform, as_of: date | None = None
-) -> Response:
+async def profile(request: Request, uscc: UsccPath, _caller: Platform, as_of: date | None = None) -> Response:
     """What is known and may be read of one enterprise on a day."""
     service = service_of(request)
     instance, language = service.instance, language_of(request)
@@ -75,9 +73,7 @@ async def grant(request: Request, uscc: UsccPath, source: SourceName, caller: Pl
     """Let a recipient read a source of an enterprise for a purpose, from today to a day."""
     _known_source(source)
     service = service_of(request)
-    body = bodies.validate(
-        ConsentBody, bodies.parse(await bodies.read(request, service.settings.max_body_bytes))
-    )
+    body = bodies.validate(ConsentBody, bodies.parse(await bodies.read(request, service.settings.max_body_bytes)))
     instance = service.instance
     await service.admission.run(lambda: _grant(instance, caller, uscc, source, body))
     return Response(wire.encode({"uscc": uscc, "source": source, "state": "granted"}), media_type="application/json")
@@ -149,9 +145,7 @@ def _append(
         )
     rows = [{**row, "uscc": uscc, "known_on": day.isoformat()} for row in good]
     now = instance.clock.now()
-    entry = audit.Entry(
-        actor=caller.name, action="records_put", subject=f"{uscc}/{source}", detail={"rows": len(rows)}
-    )
+    entry = audit.Entry(actor=caller.name, action="records_put", subject=f"{uscc}/{source}", detail={"rows": len(rows)})
 
     def change(connection: Connection) -> None:
         enterprises.append_records(connection, uscc, source, day, rows, now)
@@ -206,5 +200,3 @@ def _revoke(
         return count
 
     return instance.store.write(change)
-
-

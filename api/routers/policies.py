@@ -25,9 +25,7 @@ Regulator = Annotated[Caller, Depends(requires("regulator"))]
 async def assess_case(request: Request, _caller: Anyone) -> Response:
     """One answer for every measure of the plan: status, amount, article, and what is missing."""
     service = service_of(request)
-    body = bodies.validate(
-        AssessBody, bodies.parse(await bodies.read(request, service.settings.max_body_bytes))
-    )
+    body = bodies.validate(AssessBody, bodies.parse(await bodies.read(request, service.settings.max_body_bytes)))
     instance = service.instance
     rulebook = instance.matcher.rulebook
     try:

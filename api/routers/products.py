@@ -82,9 +82,7 @@ async def qr(request: Request, product_id: ProductId, _caller: Anyone) -> Respon
     """A QR code that opens the product."""
     _product(instance_of(request).matcher.catalog, product_id)
     drawn = io.BytesIO()
-    segno.make(str(request.url_for("one", product_id=product_id)), error="m").save(
-        drawn, kind="svg", scale=8, border=4
-    )
+    segno.make(str(request.url_for("one", product_id=product_id)), error="m").save(drawn, kind="svg", scale=8, border=4)
     return Response(drawn.getvalue(), media_type="image/svg+xml")
 
 

@@ -68,10 +68,8 @@ async def replay(request: Request, recommendation_id: str, _caller: Reader) -> R
 def _answer(instance: Instance, body: RecommendationBody, language: str) -> asking.Answer:
     as_of = body.as_of or instance.clock.today()
     with instance.store.reading() as connection:
-        if body.demand is None:
-            demand = asking.demand_of(connection, str(body.demand_id))
-        else:
-            demand = body.demand.demand()
+        stated = body.demand
+        demand = asking.demand_of(connection, str(body.demand_id)) if stated is None else stated.demand()
         profile = asking.profile_of(instance, connection, demand.uscc, as_of)
     question = Question(
         demand=demand,

@@ -186,9 +186,13 @@ def _rules(
     if kind == "rural_bank":
         rules.append(_places(institutions, owner))
     if family.kind == "loan" and rng.random() < 0.12:
-        rules.append(clauses.not_in_industries(("K70", "L7299"), "房地产和商务服务业", "real estate and business services"))
+        rules.append(
+            clauses.not_in_industries(("K70", "L7299"), "房地产和商务服务业", "real estate and business services")
+        )
     elif family.kind == "loan" and family.name not in {"agri", "tech"} and rng.random() < 0.08:
-        rules.append(clauses.in_industries(("C", "I", "M"), "制造、软件和科技企业", "manufacturing, software and technology"))
+        rules.append(
+            clauses.in_industries(("C", "I", "M"), "制造、软件和科技企业", "manufacturing, software and technology")
+        )
     if rng.random() < 0.06:
         rules.append(clauses.RATED)
     return list({str(r["code"]): r for r in rules}.values())
@@ -201,7 +205,9 @@ def _plain(value: float) -> float:
 
 def _flag(rng: np.random.Generator, flag: str, flavour: int) -> clauses.Rule:
     if flag == "grade":
-        return clauses.tax_grade((("A", "B"), ("A", "B", "M"), ("A", "B", "M"), ("A", "B", "M", "C"))[rng.integers(0, 4)])
+        return clauses.tax_grade(
+            (("A", "B"), ("A", "B", "M"), ("A", "B", "M"), ("A", "B", "M", "C"))[rng.integers(0, 4)]
+        )
     if flag == "honour":
         return (
             clauses.has_honour("is_tech_sme", "科技型中小企业", "a technology-based SME"),
@@ -210,7 +216,9 @@ def _flag(rng: np.random.Generator, flag: str, flavour: int) -> clauses.Rule:
         )[flavour]
     if flag == "size":
         return clauses.size_within(("micro", "small"))
-    return {"first": clauses.FIRST_LOAN, "has_loan": clauses.HAS_LOAN, "agri": clauses.AGRI, "rated": clauses.RATED}[flag]
+    return {"first": clauses.FIRST_LOAN, "has_loan": clauses.HAS_LOAN, "agri": clauses.AGRI, "rated": clauses.RATED}[
+        flag
+    ]
 
 
 def _places(institutions: Institutions, owner: int) -> clauses.Rule:

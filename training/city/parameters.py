@@ -93,7 +93,10 @@ class World:
 WORLDS: dict[str, World] = {
     world.name: world
     for world in (
-        World(name="default", about="Every mechanism at a middling strength; as many reviews as files, though not at the same institutions."),
+        World(
+            name="default",
+            about="Every mechanism at a middling strength; as many reviews as files, though not at the same institutions.",
+        ),
         World(
             name="crowded",
             about="Reviews for under half of the files, steep examination, lists led by the same popular products.",

@@ -57,10 +57,15 @@ def application_table(city: City, log: Log) -> pa.Table:
             "reviewed": pa.array([f.reviewed_on is not None for f in files], pa.bool_()),
             "reviewed_on": pa.array([f.reviewed_on for f in files], pa.date32()),
             "approved": pa.array([f.approve if f.reviewed_on else None for f in files], pa.bool_()),
-            "refusal_reason": pa.array([f.reason if f.reviewed_on and not f.approve else None for f in files], pa.string()),
+            "refusal_reason": pa.array(
+                [f.reason if f.reviewed_on and not f.approve else None for f in files], pa.string()
+            ),
             "amount_cny": pa.array(city.demands.amount_cny[[f.demand for f in files]], pa.float64()),
             "annual_rate": pa.array(
-                [loan.annual_rate if loan else round(rates[f.product], 4) for f, loan in zip(files, known, strict=True)],
+                [
+                    loan.annual_rate if loan else round(rates[f.product], 4)
+                    for f, loan in zip(files, known, strict=True)
+                ],
                 pa.float64(),
             ),
             "disbursed_on": pa.array([loan.disbursed_on if loan else None for loan in known], pa.date32()),

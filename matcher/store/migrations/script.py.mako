@@ -10,8 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """One step forward."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
+    """The same step back."""
     ${downgrades if downgrades else "pass"}
