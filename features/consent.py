@@ -100,7 +100,7 @@ def withheld_columns(permitted: Collection[str]) -> tuple[str, ...]:
 
 
 def withhold(profile: pd.DataFrame | Mapping[str, Any], permitted: Collection[str]) -> Withheld:
-    """Null every column without leave, in a frame of `build_profiles` or in one row as a mapping; the input stays whole.
+    """Null every column without leave, in a frame of `build_profiles` or in one row as a mapping; the input stays.
 
     Raises
     ------
