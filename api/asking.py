@@ -13,6 +13,7 @@ from api import errors, wire
 from api.instance import Instance
 from api.profiles import Row
 from api.world import PURPOSE, RECIPIENT
+from features.consent import Grant, permitted_sources
 from matcher.domain import Demand, Text
 from matcher.matching import Matcher, Question, Recommendation
 from matcher.standing import mask
@@ -76,13 +77,17 @@ def profile_of(instance: Instance, connection: Connection, uscc: str, as_of: dat
 
 def permitted(connection: Connection, uscc: str, as_of: date) -> frozenset[str]:
     """Sources the platform may read for financing on a day."""
-    return frozenset(
-        row.source
+    grants = (
+        Grant(
+            source=row.source,
+            purpose=row.purpose,
+            recipient=row.recipient,
+            granted_on=row.granted_on,
+            expires_on=row.expires_on,
+        )
         for row in enterprises.consents_of(connection, uscc)
-        if (row.recipient, row.purpose) == (RECIPIENT, PURPOSE)
-        and row.granted_on <= as_of
-        and (row.expires_on is None or as_of <= row.expires_on)
     )
+    return permitted_sources(grants, RECIPIENT, PURPOSE, as_of)
 
 
 def answer(matcher: Matcher, question: Question, recommendation_id: str, language: str) -> Answer:

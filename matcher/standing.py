@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
+from features.consent import withheld_columns
 from features.schema import PROFILE, SOURCES
 from matcher.policy import Rulebook
 from matcher.policy.size import size_class
@@ -47,7 +49,13 @@ def missing_sources(row: Row) -> tuple[str, ...]:
 
 def mask(row: Row, permitted: frozenset[str]) -> dict[str, float | str | None]:
     """The profile without anything computed from a source that may not be read."""
-    return {column.name: row[column.name] if permitted.issuperset(column.uses) else None for column in PROFILE}
+    hidden = _hidden(permitted)
+    return {column.name: None if column.name in hidden else row[column.name] for column in PROFILE}
+
+
+@lru_cache(maxsize=256)
+def _hidden(permitted: frozenset[str]) -> frozenset[str]:
+    return frozenset(withheld_columns(permitted))
 
 
 def _first(row: Row, *names: str) -> float | None:
