@@ -42,7 +42,9 @@ ALLOWED = {
     },
     "cost.py": {
         "365": "days of a year",
-        "0.01": "bracket of the root finder",
+        "0.001": "bracket of the root finder",
+        "8": "bracket of the root finder",
+        "4": "bracket of the root finder",
         "1e-09": "precision of the root finder",
         "0.000001": "decimals of a rate",
         "6": "decimals of a rate",
