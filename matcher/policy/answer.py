@@ -17,7 +17,7 @@ FEN = Decimal("0.01")
 ZERO = Decimal(0)
 NO_MONEY = Decimal("0.00")
 
-_TEXTS_KEPT = 256  # sentences kept per law and day
+_ANSWERS_KEPT = 256  # answers kept per law and day
 
 Figure = Decimal | date | bool | str
 Condition = tuple[str, bool | None]
@@ -129,34 +129,49 @@ def answer(
     force: str | None = None,
 ) -> Benefit:
     """One measure's answer, cited."""
-    measure = case.law.measure
-    cited = measure.citation
-    shown = to_fen(amount) if amount is not None else None
+    plain = _plain(case.law, status, missing, note, force)
+    if amount is None and not figures:
+        return plain
+    shown, text = None, plain.text
+    if amount is not None:
+        shown = to_fen(amount)
+        digits = f"{shown:,}"
+        text = Text(zh=f"{text.zh}。金额{digits}元", en=f"{text.en}; {digits} yuan")
     return Benefit(
-        measure=measure.name,
-        article=cited.article,
-        act=cited.act,
-        force=force or cited.force,
+        measure=plain.measure,
+        article=plain.article,
+        act=plain.act,
+        force=plain.force,
         status=status,
         amount_cny=shown,
-        payee=measure.payee,
+        payee=plain.payee,
         figures=figures or {},
         missing=missing,
-        text=_text(case, status, shown, missing, note),
+        text=text,
     )
 
 
-def _text(case: Case, status: str, amount: Decimal | None, missing: tuple[str, ...], note: Text | None) -> Text:
-    texts = case.law.texts
-    kept = texts.get((status, missing, note))
-    if kept is None:
-        if len(texts) >= _TEXTS_KEPT:
-            texts.clear()
-        kept = texts[status, missing, note] = _write(case.law.measure, status, missing, note)
-    if amount is None:
-        return kept
-    shown = f"{amount:,}"
-    return Text(zh=f"{kept.zh}。金额{shown}元", en=f"{kept.en}; {shown} yuan")
+def _plain(law: Law, status: str, missing: tuple[str, ...], note: Text | None, force: str | None) -> Benefit:
+    """The answer without a number, kept by its law: most answers of most cases are among a few."""
+    kept = law.answers
+    key = (status, missing, note, force)
+    found = kept.get(key)
+    if found is None:
+        if len(kept) >= _ANSWERS_KEPT:
+            kept.clear()
+        measure = law.measure
+        found = kept[key] = Benefit(
+            measure=measure.name,
+            article=measure.citation.article,
+            act=measure.citation.act,
+            force=force or measure.citation.force,
+            status=status,
+            amount_cny=None,
+            payee=measure.payee,
+            missing=missing,
+            text=_write(measure, status, missing, note),
+        )
+    return found
 
 
 def _write(measure: MeasureLaw, status: str, missing: tuple[str, ...], note: Text | None) -> Text:

@@ -264,13 +264,11 @@ def check_facts(facts: Mapping[str, object]) -> CaseFacts:
     known: dict[str, object] = {}
     errors: list[FactError] = []
     for name, given in facts.items():
-        if given is None:
-            if name not in FACTS:
-                errors.append(_unknown_name(name))
-            continue
         check = FACTS.get(name)
         if check is None:
             errors.append(_unknown_name(name))
+            continue
+        if given is None:
             continue
         try:
             known[name] = check(given)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from matcher.domain import Text
+from matcher.domain import Benefit, Text
 from matcher.policy.statutes_parser import (
     CitedValue,
     MeasureLaw,
@@ -47,8 +47,8 @@ class Law:
         Whether the act it stands in is in force that day; an upcoming measure of an act not begun has no figures.
     values
         Numbers and sets of codes by name, as of the nearest day the measure is in force.
-    texts
-        Sentences written so far, by status, missing facts and note.
+    answers
+        Answers without a number given so far, by status, missing facts, note and force.
     """
 
     measure: MeasureLaw
@@ -57,7 +57,9 @@ class Law:
     values: Mapping[str, CitedValue]
     numbers: Mapping[str, Decimal] = field(repr=False)
     code_sets: Mapping[str, frozenset[str]] = field(repr=False)
-    texts: dict[tuple[str, tuple[str, ...], Text | None], Text] = field(default_factory=dict, repr=False)
+    answers: dict[tuple[str, tuple[str, ...], Text | None, str | None], Benefit] = field(
+        default_factory=dict, repr=False
+    )
 
     def number(self, name: str) -> Decimal:
         """A number of this law.

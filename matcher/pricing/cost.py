@@ -4,19 +4,25 @@ Money is counted in whole fen, interest is cut to the fen payment by payment; fl
 Only entitlements that are certain and reach the enterprise lower a cost; conditional ones are shown beside it.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from operator import add
+from functools import lru_cache
+from operator import add, mul
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import brentq
 
 from matcher.domain import Benefit, Cost, CostComponent, Demand, Kind, Product, Repayment
 from matcher.pricing.schedules import FEN, MONTHS, Flows, Terms, flows_of, yuan
 
+Floats = npt.NDArray[np.float64]
+
 _YEAR = 365  # days of the year by which flows are annualised
-_STEP = 0.01  # half the narrowest bracket a root is sought in
+_STEP = 0.001  # half the narrowest bracket a root is sought in
+_WIDENINGS = 8  # of that bracket, each fourfold
 _PRECISION = 1e-9
 _RATE_STEP = Decimal("0.000001")
 _FEE_CAP = "guarantee_fee_cap"  # the measure that caps a guarantor's fee
@@ -38,7 +44,7 @@ def cost_of(terms: Terms, *, fee_article: str | None = None, benefits: Iterable[
     certain = [each for each in benefits if _lowers_cost(each)]
     components = [CostComponent(code="interest", amount_cny=yuan(sum(flows.interest)))]
     if fees:
-        fee = yuan(sum(amount for _, amount in fees))
+        fee = yuan(sum(fees))
         components.append(CostComponent(code="guarantee_fee", amount_cny=fee, article=fee_article))
     if upfront:
         components.append(CostComponent(code="upfront_fee", amount_cny=yuan(upfront)))
@@ -158,42 +164,51 @@ def _share_of(amount: int, rate: Decimal) -> int:
     return int(amount * rate) if rate else 0
 
 
-def _yearly_fees(flows: Flows, rate: Decimal, months: int) -> list[tuple[int, int]]:
-    """(day, fen) of the fee at the start of each year, on what is then outstanding."""
+def _yearly_fees(flows: Flows, rate: Decimal, months: int) -> list[int]:
+    """Fen of the fee at the start of each year, on what is then outstanding; the last year by its months."""
     if not rate or months <= 0:
         return []
     fees, balance = [], flows.amount
     top, bottom = rate.as_integer_ratio()
     for start in range(0, months, MONTHS):
-        if start and flows.paid_monthly:
-            balance -= sum(flows.principal[start - MONTHS : start])
-        day = flows.days[start - 1] if start and flows.paid_monthly else start * _YEAR // MONTHS
-        covered = min(MONTHS, months - start)
-        fees.append((day, balance * top * covered // (bottom * MONTHS)))
+        fees.append(balance * top * min(MONTHS, months - start) // (bottom * MONTHS))
+        balance -= sum(flows.principal[start : start + MONTHS])
     return fees
 
 
-def _irr(flows: Flows, upfront: int, fees: Sequence[tuple[int, int]], received: int) -> float:
+@lru_cache(maxsize=4096)
+def _years(days: tuple[int, ...]) -> Floats:
+    """Years from the first day to every payment, the first day itself in front."""
+    return np.array((0, *days), dtype=np.float64) / _YEAR
+
+
+def _irr(flows: Flows, upfront: int, fees: Sequence[int], received: int) -> float:
     """Yearly rate at which what was paid is worth what was had; a loan of no days gives its cost as a share."""
-    last = flows.days[-1]
-    cost = sum(flows.interest) + upfront + sum(amount for _, amount in fees) - received
+    cost = sum(flows.interest) + upfront + sum(fees) - received
     if flows.amount <= 0:
-        return 0.0
-    if last == 0:
+        return 0.0  # nothing lent
+    if flows.days[-1] == 0 or upfront + sum(fees[:1]) >= flows.amount:
         return cost / flows.amount
-    times = np.array([0, *flows.days, last, *(day for day, _ in fees)], dtype=np.float64) / _YEAR
-    paid = map(add, flows.principal, flows.interest)
-    amounts = np.array([upfront - flows.amount, *paid, -received, *(fee for _, fee in fees)], dtype=np.float64)
+    paid = [upfront - flows.amount, *map(add, flows.principal, flows.interest)]
+    for year, fee in enumerate(fees):
+        paid[year * MONTHS] += fee
+    paid[-1] -= received
+    return _root(
+        np.array(paid, dtype=np.float64), _years(flows.days), cost / sum(map(mul, flows.principal, flows.days))
+    )
+
+
+def _root(paid: Floats, years: Floats, cost_per_day: float) -> float:
+    """The rate near the simple one; the simple one itself where the flows change sign too often to have a root."""
 
     def worth(force: float) -> float:
         """Worth of what is paid less what was had, at a yearly force of interest; falls as the force grows."""
-        return float(amounts @ np.exp(times * -force))
+        return float(paid @ np.exp(years * -force))
 
-    life = float(np.dot(flows.principal, flows.days)) / flows.amount / _YEAR
-    guess = cost / flows.amount / life
-    low, high = guess - max(abs(guess) / 2, _STEP), guess + max(abs(guess) / 2, _STEP)
-    while worth(low) < 0:
-        low -= 2 * (high - low)
-    while worth(high) > 0:
-        high += 2 * (high - low)
-    return float(np.expm1(brentq(worth, low, high, xtol=_PRECISION)))
+    guess = cost_per_day * _YEAR
+    reach = abs(guess) / 8 + _STEP
+    for _ in range(_WIDENINGS):
+        if worth(guess - reach) >= 0 >= worth(guess + reach):
+            return math.expm1(brentq(worth, guess - reach, guess + reach, xtol=_PRECISION))
+        reach *= 4
+    return guess

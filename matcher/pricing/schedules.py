@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 
 SCHEDULES = ("bullet", "equal_instalment", "equal_principal", "interest_only", "revolving", "lease")
 DAY_COUNTS = {"act/360": 360, "act/365": 365}
@@ -57,13 +58,12 @@ class Payment:
 
 @dataclass(slots=True)
 class Flows:
-    """Payments in fen: principal and interest due at ``days`` after the first day; ``paid_monthly`` unless at once."""
+    """Fen due each month, principal and interest, at ``days`` after the first day."""
 
     days: tuple[int, ...]
     principal: list[int]
     interest: list[int]
     amount: int
-    paid_monthly: bool
 
 
 def repayment_schedule(terms: Terms) -> tuple[Payment, ...]:
@@ -71,14 +71,15 @@ def repayment_schedule(terms: Terms) -> tuple[Payment, ...]:
 
     >>> repayment_schedule(Terms(amount_cny=Decimal(360000), annual_rate=Decimal("0.04"), first_day=date(2024, 1, 31),
     ...     months=1))[0]
-    Payment(day=datetime.date(2024, 2, 29), principal_cny=Decimal('360000'), interest_cny=Decimal('1160'))
+    Payment(day=datetime.date(2024, 2, 29), principal_cny=Decimal('360000.00'), interest_cny=Decimal('1160.00'))
     """
     flows = flows_of(terms)
     start = terms.first_day.toordinal()
-    return tuple(
+    payments = tuple(
         Payment(day=date.fromordinal(start + day), principal_cny=yuan(principal), interest_cny=yuan(interest))
         for day, principal, interest in zip(flows.days, flows.principal, flows.interest, strict=True)
     )
+    return payments[-1:] if terms.schedule == "bullet" else payments
 
 
 @lru_cache(maxsize=4096)
@@ -106,58 +107,58 @@ def flows_of(terms: Terms) -> Flows:
     if terms.day_count not in DAY_COUNTS:
         raise ValueError(f"unknown day count {terms.day_count!r}: use one of {', '.join(DAY_COUNTS)}")
     amount = int(terms.amount_cny * FEN)
-    if terms.months <= 0:
-        return Flows((0,), [amount], [0], amount, False)
-    days = payment_days(terms.first_day, terms.months)
+    months = terms.months
+    if months <= 0:
+        return Flows((0,), [amount], [0], amount)
+    days = payment_days(terms.first_day, months)
     top, bottom = terms.annual_rate.as_integer_ratio()
+    year = bottom * DAY_COUNTS[terms.day_count]
     if terms.schedule == "bullet":
-        interest = amount * top * days[-1] // (bottom * DAY_COUNTS[terms.day_count])
-        return Flows(days[-1:], [amount], [interest], amount, False)
+        return Flows(days, _at_the_end(amount, months), _at_the_end(amount * top * days[-1] // year, months), amount)
+    gaps = _gaps(terms.first_day, months)
+    if terms.schedule in {"interest_only", "revolving"}:
+        by_gap = {gap: amount * top * gap // year for gap in set(gaps)}
+        return Flows(days, _at_the_end(amount, months), [by_gap[gap] for gap in gaps], amount)
+    if terms.schedule == "equal_principal":
+        return _falling(days, [top * gap for gap in gaps], year, amount, fixed=amount // months)
     if terms.schedule == "lease":
-        parts: list[tuple[int, int]] = [(top, bottom * MONTHS)] * terms.months
-    else:
-        year = bottom * DAY_COUNTS[terms.day_count]
-        parts = [(top * (day - before), year) for day, before in zip(days, (0, *days), strict=False)]
-    due = _due(terms, amount)
-    balance, principal, interests = amount, [], []
-    for number, (share, whole) in enumerate(parts, start=1):
+        return _falling(days, [top] * months, bottom * MONTHS, amount, level=_level(terms, amount))
+    return _falling(days, [top * gap for gap in gaps], year, amount, level=_level(terms, amount))
+
+
+def _at_the_end(amount: int, months: int) -> list[int]:
+    return [0] * (months - 1) + [amount]
+
+
+@lru_cache(maxsize=4096)
+def _gaps(first_day: date, months: int) -> tuple[int, ...]:
+    days = payment_days(first_day, months)
+    return tuple(day - before for before, day in pairwise((0, *days)))
+
+
+def _falling(
+    days: tuple[int, ...], shares: list[int], whole: int, amount: int, *, level: int = 0, fixed: int = 0
+) -> Flows:
+    """A debt that falls each month: by a level payment less its interest, or by a fixed principal; the last clears."""
+    balance = amount
+    principal: list[int] = []
+    interests: list[int] = []
+    for share in shares:
         interest = balance * share // whole
-        repaid = balance if number == terms.months else min(balance, max(0, due(interest)))
+        repaid = fixed or min(balance, max(0, level - interest))
         balance -= repaid
         principal.append(repaid)
         interests.append(interest)
-    return Flows(days, principal, interests, amount, True)
+    principal[-1] += balance
+    return Flows(days, principal, interests, amount)
 
 
-class _Level:
-    """Principal inside one level payment."""
-
-    def __init__(self, level: int) -> None:
-        self.level = level
-
-    def __call__(self, interest: int) -> int:
-        return self.level - interest
-
-
-class _Fixed:
-    """The same principal every month."""
-
-    def __init__(self, principal: int) -> None:
-        self.principal = principal
-
-    def __call__(self, interest: int) -> int:
-        return self.principal
-
-
-def _due(terms: Terms, amount: int) -> _Level | _Fixed:
-    if terms.schedule in {"interest_only", "revolving"}:
-        return _Fixed(0)
-    if terms.schedule == "equal_principal":
-        return _Fixed(amount // terms.months)
+def _level(terms: Terms, amount: int) -> int:
+    """The monthly payment of an annuity at a twelfth of the yearly rate."""
     monthly = terms.annual_rate / MONTHS
     if monthly == 0:
-        return _Fixed(amount // terms.months)
-    return _Level(int(amount * monthly / (1 - (1 + monthly) ** -terms.months)))
+        return amount // terms.months
+    return int(amount * monthly / (1 - (1 + monthly) ** -terms.months))
 
 
 def yuan(fen: int) -> Decimal:

@@ -125,9 +125,8 @@ def test_equal_instalments_are_level_until_the_last_clears() -> None:
 def test_a_lease_charges_a_twelfth_of_its_rate_each_month() -> None:
     payments = repayment_schedule(terms(schedule="lease", months=2))
     assert payments[0].interest_cny == Decimal(3600)
-    assert cost_of(terms(schedule="lease")).all_in_annual_rate == pytest.approx(
-        Decimal("0.0366"), abs=Decimal("0.0001")
-    )
+    rate = cost_of(terms(schedule="lease")).all_in_annual_rate
+    assert Decimal("0.0362") < rate < Decimal("0.0366")  # 1.003^12 - 1, less as the first half-year has 184 days
 
 
 def test_a_revolving_line_is_estimated_as_drawn_throughout() -> None:
@@ -194,6 +193,18 @@ def test_a_month_and_a_day_that_is_none() -> None:
         none = cost_of(terms(months=0, schedule=schedule))
         assert (none.total_cny, none.all_in_annual_rate) == (0, 0)
     assert cost_of(terms(months=0, upfront_fee_rate=Decimal("0.01"))).all_in_annual_rate == Decimal("0.010000")
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_subsidy_above_all_that_is_paid_has_a_rate_below_nothing(schedule: str) -> None:
+    found = cost_of(terms(schedule=schedule, amount_cny=Decimal(100_000)), benefits=[subsidy(amount="9000")])
+    assert found.total_cny < 0
+    assert -1 < found.all_in_annual_rate < 0
+
+
+def test_fees_above_what_is_lent_have_a_rate_still() -> None:
+    found = cost_of(terms(upfront_fee_rate=Decimal("1.2")))
+    assert found.all_in_annual_rate > 1
 
 
 def test_an_unknown_schedule_or_day_count_is_named() -> None:

@@ -18,7 +18,7 @@ FILES = [*sorted(POLICY.glob("*.py")), *sorted(PRICING.glob("*.py"))]
 
 COUNTING = {"0", "1", "2", "0.0", "1.0", "0.00"}  # indexes, signs, halves, nothing at all
 ALLOWED = {
-    "answer.py": {"0.01": "one fen", "256": "sentences kept"},
+    "answer.py": {"0.01": "one fen", "256": "answers kept"},
     "facts.py": {
         "1e15": "most money a fact may state",
         "36600": "most days a fact may state",
@@ -41,8 +41,11 @@ ALLOWED = {
         "0.0001": "first step of the secant",
     },
     "cost.py": {
+        "4096": "schedules kept",
         "365": "days of a year",
-        "0.01": "bracket of the root finder",
+        "0.001": "bracket of the root finder",
+        "8": "bracket of the root finder",
+        "4": "bracket of the root finder",
         "1e-09": "precision of the root finder",
         "0.000001": "decimals of a rate",
         "6": "decimals of a rate",
