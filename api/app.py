@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 
-from api import documented, errors
+from api import bodies, documented, errors
 from api.instance import Instance
 from api.routers import demands, enterprises, health, lists, policies, products, recommendations
 from api.service import Service
@@ -49,11 +50,19 @@ def create_app(
     app = FastAPI(title="credit-matcher", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
     app.state.service = Service(settings, opened)
     errors.install(app)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameter)
     app.middleware("http")(_count)
     for router in (recommendations, products, enterprises, demands, policies, lists, health):
         app.include_router(router.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
     return app
+
+
+async def _on_bad_parameter(request: Request, error: Exception) -> Response:
+    """A bad path or query parameter: named as the parameter, without saying where it travelled."""
+    told = error.errors() if isinstance(error, RequestValidationError) else []
+    faults = [bodies.field_error({**one, "loc": one["loc"][1:]}) for one in told]
+    return errors.problem_response(request, errors.invalid(faults))
 
 
 async def _count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -88,7 +88,7 @@ def validate(model: type[M], document: Any) -> M:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise errors.invalid([_field_error(one) for one in error.errors(include_url=False)]) from None
+        raise errors.invalid([field_error(one) for one in error.errors(include_url=False)]) from None
 
 
 def pointer(location: tuple[str | int, ...]) -> str:
@@ -101,7 +101,8 @@ def pointer(location: tuple[str | int, ...]) -> str:
     return "".join("/" + part.encode("utf-8", "replace").decode()[:100] for part in parts)
 
 
-def _field_error(error: Any) -> FieldError:
+def field_error(error: Any) -> FieldError:
+    """One fault as validation tells it, in both languages."""
     location, kind = error["loc"], str(error["type"])
     if kind.startswith("date"):
         detail = _DAY

@@ -259,7 +259,7 @@ class Matcher:
         verdicts: Verdicts,
         clock: "_Stages",
     ) -> tuple[Item, ...]:
-        """The same admitted products by declared terms: lowest all-in rate first, a day of waiting costs a basis point."""
+        """The same products by declared terms: lowest all-in rate first, a day of waiting costs a basis point."""
         admitted = _admitted(verdicts, question)
         demand = question.demand
         rates = all_in_rates(self._pricing, demand.term_months, question.as_of, demand.repayment)

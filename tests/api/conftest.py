@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.in_process import Client
 
 from api.app import create_app
 from api.instance import Instance, open_instance
 from api.keys import ensure_keys
 from api.settings import Settings
+from tests.api.in_process import Client
 from tests.training.made_up import write_tiny_bundle
 from training.city import build
 

@@ -104,9 +104,7 @@ def _implied(product: dict[str, Any], demand: dict[str, Any], as_of: date) -> li
         product["kind"] in demand["kinds"],
         demand.get("max_annual_rate") is None or float(product["rate_low"]) <= float(demand["max_annual_rate"]),
         _in_time(product, demand, as_of),
-        demand["repayment"] == "any"
-        or demand["repayment"] in product["repayments"]
-        or "any" in product["repayments"],
+        demand["repayment"] == "any" or demand["repayment"] in product["repayments"] or "any" in product["repayments"],
         _has_collateral(product, demand),
     ]
     return ["pass" if held else "fail" for held in holds]

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.api.in_process import Client
 
 from api.instance import Instance
+from tests.api.in_process import Client
 from tests.api.plain_reader import verdict
 
 KINDS = ("loan", "guarantee", "lease", "insurance")
@@ -117,14 +117,12 @@ def test_a_list_replays_to_the_same_bytes_and_is_shown_as_it_was_served(
         assert again["digest"] == again["recorded_digest"]
 
 
-def test_texts_come_in_the_language_asked_for(
-    client: Client, platform: dict[str, str], instance: Instance
-) -> None:
+def test_texts_come_in_the_language_asked_for(client: Client, platform: dict[str, str], instance: Instance) -> None:
     body = {"demand_id": _full_list(client, platform, instance)}
     english = client.post("/v1/recommendations", json=body, headers=platform).json()["items"][0]
-    chinese = client.post(
-        "/v1/recommendations", json=body, headers={**platform, "Accept-Language": "zh-CN"}
-    ).json()["items"][0]
+    chinese = client.post("/v1/recommendations", json=body, headers={**platform, "Accept-Language": "zh-CN"}).json()[
+        "items"
+    ][0]
     assert english["product_name"].isascii()
     assert not chinese["product_name"].isascii()
     assert [r["contribution"] for r in english["reasons"]] == [r["contribution"] for r in chinese["reasons"]]

@@ -1,0 +1,214 @@
+"""Products, enterprises, records, consents, policies and lists through the API."""
+
+import io
+from typing import Any
+
+import openpyxl
+import pytest
+
+from api.instance import Instance
+from tests.api.in_process import Client
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Headers of a key, reading English."""
+    return {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
+
+
+@pytest.fixture
+def own_product(client: Client, keys: dict[str, Any], catalogue: dict[str, Any]) -> dict[str, Any]:
+    """A product of the institution whose key there is."""
+    owner = keys["institution"]["institution_id"]
+    found: dict[str, Any] = next(p for p in catalogue["products"] if p["institution_id"] == owner)
+    return found
+
+
+def test_products_are_filtered_and_paged_without_loss(client: Client, platform: dict[str, str]) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        told = client.get(f"/v1/products?limit=7{cursor}", headers=platform).json()
+        seen += [item["product_id"] for item in told["items"]]
+        if told["next_cursor"] is None:
+            break
+        cursor = f"&cursor={told['next_cursor']}"
+    assert len(seen) == len(set(seen)) == 60
+    loans = client.get("/v1/products?kind=loan&amount_cny=500000&limit=200", headers=platform).json()["items"]
+    assert loans
+    for item in loans:
+        assert item["kind"] == "loan"
+        assert float(item["amount_min_cny"]) <= 500_000 <= float(item["amount_max_cny"])
+    assert client.get("/v1/products?cursor=%21", headers=platform).status_code == 422
+    refused = client.get("/v1/products?limit=0", headers=platform)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/limit"
+
+
+def test_a_new_version_is_in_the_next_list_and_old_lists_still_replay(
+    client: Client, keys: dict[str, Any], platform: dict[str, str], own_product: dict[str, Any], instance: Instance
+) -> None:
+    from api.serving import promising_demand
+
+    demand_id = promising_demand(instance, instance.clock.today())
+    before = client.post("/v1/recommendations", json={"demand_id": demand_id}, headers=platform).json()
+    headers = bearer(keys["institution"]["key"])
+    impossible = {
+        "code": "nobody",
+        "field": "demand.amount_cny",
+        "operator": "le",
+        "value": "0",
+        "clause": {"zh": "无人可得", "en": "nobody gets it"},
+        "settle_with": "demand.amount_cny",
+    }
+    changed = {**own_product, "rules": [*own_product["rules"], impossible]}
+    put = client.put(f"/v1/products/{own_product['product_id']}", json=changed, headers=headers)
+    assert put.status_code == 200, put.text
+    assert put.json()["version"] == own_product["version"] + 1
+    after = client.post("/v1/recommendations", json={"demand_id": demand_id}, headers=platform).json()
+    assert after["versions"]["catalog"] != before["versions"]["catalog"]
+    assert own_product["product_id"] not in [item["product_id"] for item in after["items"]]
+    again = client.post(f"/v1/recommendations/{before['recommendation_id']}/replay", headers=platform).json()
+    assert again["identical"] is True
+    back = client.put(f"/v1/products/{own_product['product_id']}", json=own_product, headers=headers)
+    assert back.json()["version"] == own_product["version"] + 2
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"rate_low": "0.5", "rate_high": "0.1"}, "/rate_high"),
+        ({"colour": "red"}, "/colour"),
+        ({"kind": "gift"}, "/kind"),
+        ({"rules": [{"code": "x"}]}, "/rules/0/field"),
+        ({"product_id": "P-other"}, "/product_id"),
+    ],
+)
+def test_a_bad_product_is_refused_by_its_field(
+    client: Client, keys: dict[str, Any], own_product: dict[str, Any], change: dict[str, Any], pointer: str
+) -> None:
+    path = f"/v1/products/{own_product['product_id']}"
+    answered = client.put(path, json={**own_product, **change}, headers=bearer(keys["admin"]))
+    assert answered.status_code == 422
+    assert pointer in [error["pointer"] for error in answered.json()["errors"]]
+
+
+def test_an_institution_cannot_touch_the_product_of_another(
+    client: Client, keys: dict[str, Any], catalogue: dict[str, Any]
+) -> None:
+    other = next(p for p in catalogue["products"] if p["institution_id"] != keys["institution"]["institution_id"])
+    headers = bearer(keys["institution"]["key"])
+    assert client.put(f"/v1/products/{other['product_id']}", json=other, headers=headers).status_code == 404
+
+
+def test_the_qr_code_is_a_drawing(client: Client, platform: dict[str, str], own_product: dict[str, Any]) -> None:
+    drawn = client.get(f"/v1/products/{own_product['product_id']}/qr.svg", headers=platform)
+    assert drawn.headers["content-type"] == "image/svg+xml"
+    assert b"<svg" in drawn.content
+
+
+def known_enterprise(client: Client, platform: dict[str, str], place: int) -> str:
+    """An enterprise of the city."""
+    items = client.get("/v1/enterprises?limit=50", headers=platform).json()["items"]
+    return str(items[place]["uscc"])
+
+
+def test_revoking_a_consent_drops_every_derived_column_at_once(client: Client, platform: dict[str, str]) -> None:
+    uscc = known_enterprise(client, platform, 3)
+    profile = f"/v1/enterprises/{uscc}/profile"
+    before = client.get(profile, headers=platform).json()
+    source = next(name for name in ("invoices", "tax", "credit") if name not in before["missing_sources"])
+    assert client.delete(f"/v1/enterprises/{uscc}/consents/{source}", headers=platform).status_code == 200
+    after = client.get(profile, headers=platform).json()
+    assert source in after["missing_sources"]
+    assert after["consents"][source] == "none"
+    assert after["columns"][f"freshness_{source}_days"] is None
+    assert client.delete(f"/v1/enterprises/{uscc}/consents/{source}", headers=platform).status_code == 404
+    demand = {"uscc": uscc, "amount_cny": "500000", "term_months": 12, "purpose": "working_capital"}
+    answer = client.post("/v1/recommendations", json={"demand": demand}, headers=platform).json()
+    assert source in answer["missing_sources"]
+    assert client.put(f"/v1/enterprises/{uscc}/consents/{source}", json={}, headers=platform).status_code == 200
+    assert client.get(profile, headers=platform).json() == before
+
+
+def test_an_expired_consent_permits_nothing_after_its_last_day(client: Client, platform: dict[str, str]) -> None:
+    uscc = known_enterprise(client, platform, 4)
+    path = f"/v1/enterprises/{uscc}/consents/registry"
+    client.put(path, json={"expires_on": "2026-11-05"}, headers=platform)
+    told = [
+        client.get(f"/v1/enterprises/{uscc}/profile?as_of={day}", headers=platform).json()["consents"]["registry"]
+        for day in ("2026-11-05", "2026-11-06")
+    ]
+    assert told == ["granted", "none"]
+    client.put(path, json={}, headers=platform)
+
+
+def test_good_rows_go_in_and_bad_ones_are_named(client: Client, platform: dict[str, str]) -> None:
+    uscc = known_enterprise(client, platform, 5)
+    rows = [
+        {"year": 2025, "revenue_cny": 8_000_000, "assets_cny": 5_000_000, "employees": 12},
+        {"year": 2025, "revenue_cny": -1},
+    ]
+    path = f"/v1/enterprises/{uscc}/records/annual_report"
+    answered = client.put(path, json={"known_on": "2026-10-30", "rows": rows}, headers=platform)
+    assert answered.status_code == 200, answered.text
+    told = answered.json()
+    assert told["accepted"] == 1
+    assert [(refused["row"], refused["column"]) for refused in told["refused"]] == [(1, "revenue_cny")]
+    columns = client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json()["columns"]
+    assert columns["revenue_annual_cny"] == 8_000_000
+    assert columns["employees_reported"] == 12
+    early = client.get(f"/v1/enterprises/{uscc}/profile?as_of=2026-10-29", headers=platform).json()["columns"]
+    assert early["revenue_annual_cny"] != 8_000_000
+
+
+def test_rows_none_of_which_is_good_change_nothing(client: Client, platform: dict[str, str]) -> None:
+    uscc = known_enterprise(client, platform, 6)
+    path = f"/v1/enterprises/{uscc}/records/annual_report"
+    before = client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json()
+    for rows in ([{"year": 1800}], [{"planet": "Mars"}], [{}]):
+        answered = client.put(path, json={"known_on": "2026-10-30", "rows": rows}, headers=platform)
+        assert answered.status_code == 422, answered.text
+        assert answered.json()["errors"]
+    assert client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json() == before
+    assert (
+        client.put(
+            f"/v1/enterprises/{uscc}/records/gossip", json={"known_on": "2026-10-30", "rows": [{}]}, headers=platform
+        ).status_code
+        == 404
+    )
+
+
+def test_a_case_is_assessed_and_bad_facts_are_named(client: Client, platform: dict[str, str]) -> None:
+    facts = {"size_class": "small", "guarantor_is_government": True, "guaranteed_amount_cny": "3000000"}
+    body = {"as_of": "2024-03-01", "facts": {**facts, "existing_guaranteed_cny": "3000000"}}
+    told = client.post("/v1/policies/assess", json=body, headers=platform).json()
+    cap = next(item for item in told["items"] if item["measure"] == "guarantee_fee_cap")
+    assert cap["figures"]["cap_rate"] == "0.015"
+    assert cap["article"] == "7"
+    wrong = client.post("/v1/policies/assess", json={"facts": {"annual_rate": "4.35"}}, headers=platform)
+    assert wrong.status_code == 422
+    assert wrong.json()["errors"][0]["pointer"] == "/facts/annual_rate"
+    assert "0.0435" in wrong.json()["errors"][0]["detail"]
+
+
+def test_the_rulebook_and_the_targets_are_shown_with_their_articles(client: Client, keys: dict[str, Any]) -> None:
+    law = client.get("/v1/policies?as_of=2024-01-01", headers=bearer(keys["regulator"])).json()
+    assert {item["measure"] for item in law["items"]} >= {"inclusive_scheme", "guarantee_fee_cap"}
+    assert all(item["article"] for item in law["items"])
+    told = client.get("/v1/targets?year=2023", headers=bearer(keys["regulator"])).json()["items"]
+    assert told
+    assert {item["reached"] for item in told} <= {"yes", "no", "unknown"}
+
+
+@pytest.mark.parametrize("name", ["products", "policies"])
+def test_the_lists_of_article_3_are_the_same_in_csv_and_xlsx(
+    client: Client, platform: dict[str, str], name: str
+) -> None:
+    text = client.get(f"/v1/lists/{name}.csv", headers=platform)
+    book = client.get(f"/v1/lists/{name}.xlsx", headers=platform)
+    assert text.content.startswith(b"\xef\xbb\xbf")
+    assert text.headers["etag"] == book.headers["etag"]
+    sheet = openpyxl.load_workbook(io.BytesIO(book.content))[name]
+    header = text.content.decode("utf-8-sig").splitlines()[0].split(",")
+    assert [cell.value for cell in sheet[1]] == header
+    assert client.get(f"/v1/lists/{name}.pdf", headers=platform).status_code == 422
