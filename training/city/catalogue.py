@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from training.city import clauses
 from training.city.enterprises import DIVISIONS
-from training.city.families import FAMILIES, Family
+from training.city.families import FAMILIES
+from training.city.family import Family
 from training.city.institutions import KINDS, Institutions
 from training.city.parameters import stream
 
@@ -19,8 +20,8 @@ WAN = 10_000
 class Marketplace:
     """Products as JSON-ready mappings and, row for row, as arrays.
 
-    ``family`` indexes ``FAMILIES``; ``rate`` is the middle of the quote and ``cost`` that with fees, both yearly shares;
-    ``strength`` is how well known a product is, hidden.
+    ``family`` indexes ``FAMILIES``; ``rate`` is the middle of the quote and ``cost`` that with fees, both
+    yearly shares; ``strength`` is how well known a product is, hidden.
     """
 
     products: tuple[dict[str, object], ...]
@@ -69,7 +70,7 @@ def _family_counts(count: int) -> npt.NDArray[np.int64]:
         counts[int(np.argmax(shares * count - counts))] += 1 if counts.sum() < count else 0
         if counts.sum() > count:
             counts[int(np.argmax(counts))] -= 1
-    return counts
+    return np.asarray(counts, dtype=np.int64)
 
 
 def _sellers(family: Family, institutions: Institutions) -> npt.NDArray[np.int64]:
@@ -178,17 +179,20 @@ def _rules(
             rules.append(clauses.NUMERIC["trademarks"](1))
         elif name in {"cover", "exports", "patents", "young"} or rng.random() < 0.8:
             rules.append(clauses.NUMERIC[name](_plain(rng.choice(thresholds))))
-    for flag in family.flags:
-        rules.append(_flag(rng, flag, flavour))
+    rules.extend([_flag(rng, flag, flavour) for flag in family.flags])
     if rng.random() < 0.5:
         rules.append(clauses.NOT_DISHONEST)
     kind = KINDS[institutions.kind[owner]]
     if kind == "rural_bank":
         rules.append(_places(institutions, owner))
     if family.kind == "loan" and rng.random() < 0.12:
-        rules.append(clauses.not_in_industries(("K70", "L7299"), "房地产和商务服务业", "real estate and business services"))
+        rules.append(
+            clauses.not_in_industries(("K70", "L7299"), "房地产和商务服务业", "real estate and business services")
+        )
     elif family.kind == "loan" and family.name not in {"agri", "tech"} and rng.random() < 0.08:
-        rules.append(clauses.in_industries(("C", "I", "M"), "制造、软件和科技企业", "manufacturing, software and technology"))
+        rules.append(
+            clauses.in_industries(("C", "I", "M"), "制造、软件和科技企业", "manufacturing, software and technology")
+        )
     if rng.random() < 0.06:
         rules.append(clauses.RATED)
     return list({str(r["code"]): r for r in rules}.values())
@@ -201,7 +205,9 @@ def _plain(value: float) -> float:
 
 def _flag(rng: np.random.Generator, flag: str, flavour: int) -> clauses.Rule:
     if flag == "grade":
-        return clauses.tax_grade((("A", "B"), ("A", "B", "M"), ("A", "B", "M"), ("A", "B", "M", "C"))[rng.integers(0, 4)])
+        return clauses.tax_grade(
+            (("A", "B"), ("A", "B", "M"), ("A", "B", "M"), ("A", "B", "M", "C"))[rng.integers(0, 4)]
+        )
     if flag == "honour":
         return (
             clauses.has_honour("is_tech_sme", "科技型中小企业", "a technology-based SME"),
@@ -210,7 +216,9 @@ def _flag(rng: np.random.Generator, flag: str, flavour: int) -> clauses.Rule:
         )[flavour]
     if flag == "size":
         return clauses.size_within(("micro", "small"))
-    return {"first": clauses.FIRST_LOAN, "has_loan": clauses.HAS_LOAN, "agri": clauses.AGRI, "rated": clauses.RATED}[flag]
+    return {"first": clauses.FIRST_LOAN, "has_loan": clauses.HAS_LOAN, "agri": clauses.AGRI, "rated": clauses.RATED}[
+        flag
+    ]
 
 
 def _places(institutions: Institutions, owner: int) -> clauses.Rule:
