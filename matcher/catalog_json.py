@@ -197,8 +197,9 @@ def _number(members: Members, value: object) -> Decimal:
 
 def _codes(members: Members, field: RuleField, operator: Operator, value: object) -> RuleValue:
     many = operator in SET_OPERATORS
-    codes = tuple(value) if isinstance(value, (list, tuple)) and many else (value,)
-    fitting = all(isinstance(code, str) and 0 < len(code) <= 64 for code in codes)
+    listed = isinstance(value, (list, tuple))
+    codes = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    fitting = many == listed and all(isinstance(code, str) and 0 < len(code) <= 64 for code in codes)
     if not fitting or not codes or len(codes) > _MOST_CODES or len(set(codes)) < len(codes):
         members.fault(
             "value", "须为代码，或不重复的代码列表", "must be a code, or for a set operator a list of different codes"

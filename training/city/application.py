@@ -13,7 +13,7 @@ from training.city.institutions import Institutions
 from training.city.parameters import World
 from training.city.ties import Ties, is_main
 
-MEAN_APPLY = 0.17
+MEAN_APPLY = 0.22
 """Aimed mean of P(apply | seen) over admitted pairs."""
 
 
@@ -66,16 +66,16 @@ def _fit(marketplace: Marketplace, demands: Demands, rows: Ints) -> Floats:
     off = np.abs(np.log(amount / middle))
     purpose = np.stack([marketplace.listed(p, "purposes") for p in PURPOSES])[demands.purpose[rows]]
     spare = np.log(marketplace.term_high[None, :] / np.maximum(demands.term_months[rows][:, None], 1))
-    return np.asarray(-0.45 * off + 0.5 * purpose - 0.15 * np.maximum(spare - 0.7, 0))
+    return np.asarray(-0.7 * off + 0.6 * purpose - 0.15 * np.maximum(spare - 0.7, 0))
 
 
 def _hassle(marketplace: Marketplace, demands: Demands, rows: Ints) -> Floats:
     """Security costs effort, less where the enterprise came to offer just that."""
     accepts = np.stack([marketplace.listed(kind, "collateral_kinds") for kind in COLLATERAL])
-    secured = accepts.any(axis=0)[None, :]
+    secured = np.atleast_1d(accepts.any(axis=0))[None, :]
     has = demands.offered[rows].astype(float) @ accepts.astype(float) > 0
-    offers_any = demands.offered[rows].any(axis=1)[:, None]
-    return np.asarray(np.where(secured, np.where(has, 0.35, -0.9), np.where(offers_any, -0.15, 0.15)))
+    offers_any = np.atleast_1d(demands.offered[rows].any(axis=1))[:, None]
+    return np.asarray(np.where(secured, np.where(has, 0.5, -1.2), np.where(offers_any, -0.15, 0.15)))
 
 
 def settle_intercept(logit: Floats, admitted: npt.NDArray[np.bool_]) -> float:

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from training.city import clauses
-from training.city.enterprises import COUNTY_TOWNS, DIVISIONS
-from training.city.families import FAMILIES, Family
+from training.city.enterprises import DIVISIONS
+from training.city.families import FAMILIES
+from training.city.family import Family
 from training.city.institutions import KINDS, Institutions
 from training.city.parameters import stream
 
@@ -19,8 +20,8 @@ WAN = 10_000
 class Marketplace:
     """Products as JSON-ready mappings and, row for row, as arrays.
 
-    ``family`` indexes ``FAMILIES``; ``rate`` is the middle of the quote and ``cost`` that with fees, both yearly shares;
-    ``strength`` is how well known a product is, hidden.
+    ``family`` indexes ``FAMILIES``; ``rate`` is the middle of the quote and ``cost`` that with fees, both
+    yearly shares; ``strength`` is how well known a product is, hidden.
     """
 
     products: tuple[dict[str, object], ...]
@@ -52,7 +53,7 @@ def stock_marketplace(institutions: Institutions, count: int, seed: int) -> Mark
     owner = np.zeros(count, dtype=np.int64)
     for j, k in enumerate(order):
         options = sellers[k]
-        weight = np.exp(-0.45 * taken[options]) * (0.6 + np.sqrt(institutions.officers[options]))
+        weight = np.exp(-0.45 * taken[options] / (0.5 + institutions.officers[options] / 12))
         owner[j] = rng.choice(options, p=weight / weight.sum())
         taken[owner[j]] += 1
     shuffled = rng.permutation(count)
@@ -69,7 +70,7 @@ def _family_counts(count: int) -> npt.NDArray[np.int64]:
         counts[int(np.argmax(shares * count - counts))] += 1 if counts.sum() < count else 0
         if counts.sum() > count:
             counts[int(np.argmax(counts))] -= 1
-    return counts
+    return np.asarray(counts, dtype=np.int64)
 
 
 def _sellers(family: Family, institutions: Institutions) -> npt.NDArray[np.int64]:
@@ -100,7 +101,7 @@ def _arrays(
         cost=rate + numbers("guarantee_fee_rate") + upfront,
         days=numbers("days_to_disburse"),
         term_high=term,
-        strength=rng.normal(0, 0.45, len(products)),
+        strength=rng.normal(0, 0.55, len(products)),
     )
 
 
@@ -113,8 +114,8 @@ def _product(
 ) -> dict[str, object]:
     record = institutions.records[owner]
     flavour = int(rng.integers(0, len(family.zh)))
-    low = family.amount[0] * _between(rng, 1.0, 2.0)
-    high = max(2.5 * low, family.amount[1] * float(rng.choice([0.3, 0.5, 0.7, 1.0])))
+    low = family.amount[0] * _between(rng, 0.4, 1.3)
+    high = max(2.5 * low, family.amount[1] * float(rng.choice([0.4, 0.7, 1.0, 1.0])))
     width = family.rate[1] - family.rate[0]
     cheap = {"state_bank": -0.25, "joint_stock_bank": 0.0, "city_bank": 0.1, "rural_bank": 0.2}.get(
         str(record["kind"]), 0.0
@@ -122,7 +123,8 @@ def _product(
     start = np.clip(rng.uniform(0, 0.65) + cheap, 0, 0.75)
     rate_low = family.rate[0] + width * start
     rate_high = min(family.rate[1], rate_low + width * _between(rng, 0.12, 0.35))
-    term_high = int(rng.choice([t for t in (1, 3, 6, 12, 24, 36, 48, 60) if family.term[0] < t <= family.term[1]]))
+    terms = [t for t in (3, 6, 12, 24, 36, 48, 60) if family.term[0] < t <= family.term[1]]
+    term_high = int(rng.choice(terms, 3).max())
     name = record["name"]
     assert isinstance(name, Mapping)
     serial = product_id[-3:]
@@ -133,7 +135,7 @@ def _product(
         "name": {"zh": f"{family.zh[flavour]}·模{serial}", "en": f"{family.en[flavour]} S{serial}"},
         "kind": family.kind,
         "security": _security(family, flavour),
-        "amount_min_cny": f"{round(low) * WAN}",
+        "amount_min_cny": f"{max(1, round(low)) * WAN}",
         "amount_max_cny": f"{round(high) * WAN}",
         "term_min_months": family.term[0],
         "term_max_months": term_high,
@@ -177,17 +179,20 @@ def _rules(
             rules.append(clauses.NUMERIC["trademarks"](1))
         elif name in {"cover", "exports", "patents", "young"} or rng.random() < 0.8:
             rules.append(clauses.NUMERIC[name](_plain(rng.choice(thresholds))))
-    for flag in family.flags:
-        rules.append(_flag(rng, flag, flavour))
+    rules.extend([_flag(rng, flag, flavour) for flag in family.flags])
     if rng.random() < 0.5:
         rules.append(clauses.NOT_DISHONEST)
     kind = KINDS[institutions.kind[owner]]
     if kind == "rural_bank":
         rules.append(_places(institutions, owner))
     if family.kind == "loan" and rng.random() < 0.12:
-        rules.append(clauses.not_in_industries(("K70", "L7299"), "房地产和商务服务业", "real estate and business services"))
+        rules.append(
+            clauses.not_in_industries(("K70", "L7299"), "房地产和商务服务业", "real estate and business services")
+        )
     elif family.kind == "loan" and family.name not in {"agri", "tech"} and rng.random() < 0.08:
-        rules.append(clauses.in_industries(("C", "I", "M"), "制造、软件和科技企业", "manufacturing, software and technology"))
+        rules.append(
+            clauses.in_industries(("C", "I", "M"), "制造、软件和科技企业", "manufacturing, software and technology")
+        )
     if rng.random() < 0.06:
         rules.append(clauses.RATED)
     return list({str(r["code"]): r for r in rules}.values())
@@ -200,7 +205,9 @@ def _plain(value: float) -> float:
 
 def _flag(rng: np.random.Generator, flag: str, flavour: int) -> clauses.Rule:
     if flag == "grade":
-        return clauses.tax_grade((("A", "B"), ("A", "B", "M"), ("A", "B", "M"), ("A", "B", "M", "C"))[rng.integers(0, 4)])
+        return clauses.tax_grade(
+            (("A", "B"), ("A", "B", "M"), ("A", "B", "M"), ("A", "B", "M", "C"))[rng.integers(0, 4)]
+        )
     if flag == "honour":
         return (
             clauses.has_honour("is_tech_sme", "科技型中小企业", "a technology-based SME"),
@@ -209,13 +216,13 @@ def _flag(rng: np.random.Generator, flag: str, flavour: int) -> clauses.Rule:
         )[flavour]
     if flag == "size":
         return clauses.size_within(("micro", "small"))
-    return {"first": clauses.FIRST_LOAN, "has_loan": clauses.HAS_LOAN, "agri": clauses.AGRI, "rated": clauses.RATED}[flag]
+    return {"first": clauses.FIRST_LOAN, "has_loan": clauses.HAS_LOAN, "agri": clauses.AGRI, "rated": clauses.RATED}[
+        flag
+    ]
 
 
 def _places(institutions: Institutions, owner: int) -> clauses.Rule:
     served = np.nonzero(institutions.branch[owner])[0]
-    if DIVISIONS[institutions.home[owner]][0] in COUNTY_TOWNS:
-        served = np.array([institutions.home[owner]])
     places = [DIVISIONS[d] for d in served]
     return clauses.in_places(
         tuple(p[0] for p in places), "、".join(p[1] for p in places), ", ".join(p[2] for p in places)

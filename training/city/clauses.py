@@ -90,7 +90,9 @@ def not_in_industries(codes: tuple[str, ...], zh: str, en: str) -> Rule:
 
 
 def has_honour(column: str, zh: str, en: str) -> Rule:
-    return holds(column, f"profile.{column}", True, f"须为有效期内的{zh}", f"must hold a valid status of {en}", "honours")
+    return holds(
+        column, f"profile.{column}", True, f"须为有效期内的{zh}", f"must hold a valid status of {en}", "honours"
+    )
 
 
 def size_within(values: tuple[str, ...]) -> Rule:
@@ -168,7 +170,12 @@ NUMERIC: Mapping[str, Callable[[Number], Rule]] = {
         "credit",
     ),
     "lenders": lambda v: at_most(
-        "lenders", "profile.lenders_count", v, "有余额的合作机构不超过{}家", "at most {} lenders with a balance", "credit"
+        "lenders",
+        "profile.lenders_count",
+        v,
+        "有余额的合作机构不超过{}家",
+        "at most {} lenders with a balance",
+        "credit",
     ),
     "leverage": lambda v: at_most(
         "leverage", "profile.leverage", v, "资产负债率不高于{}", "liabilities over assets at most {}", "annual_report"
@@ -243,9 +250,7 @@ FIRST_LOAN = holds(
     "no operating loan so far",
     "credit",
 )
-HAS_LOAN = holds(
-    "has_loan", "profile.has_prior_loan", True, "已有经营性贷款", "has had an operating loan", "credit"
-)
+HAS_LOAN = holds("has_loan", "profile.has_prior_loan", True, "已有经营性贷款", "has had an operating loan", "credit")
 ACTIVE = holds("active", "profile.is_active", True, "登记状态正常", "in good standing in the registry", "registry")
 AGRI = holds("agri", "profile.is_agri_rural", True, "须为涉农主体", "must be an agri-rural entity", "registry")
 RATED = one_of(

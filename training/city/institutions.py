@@ -95,7 +95,7 @@ def _kinds(count: int) -> list[str]:
 
 
 def _branches(rng: np.random.Generator, kind: str, home: int) -> npt.NDArray[np.bool_]:
-    share = {"state_bank": 0.95, "joint_stock_bank": 0.4, "city_bank": 0.5, "rural_bank": 0.05}.get(kind, 0.35)
+    share = {"state_bank": 0.95, "joint_stock_bank": 0.4, "city_bank": 0.5, "rural_bank": 0.3}.get(kind, 0.35)
     open_here = rng.random(len(DIVISIONS)) < share
     open_here[home] = True
     return open_here

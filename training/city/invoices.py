@@ -28,7 +28,12 @@ def invoice_table(enterprises: Enterprises, panel: Panel, holdings: Holdings, se
 
 
 def _direction(
-    rng: np.random.Generator, direction: str, e: Enterprises, monthly: np.ndarray, busy: np.ndarray, partners: np.ndarray
+    rng: np.random.Generator,
+    direction: str,
+    e: Enterprises,
+    monthly: np.ndarray,
+    busy: np.ndarray,
+    partners: np.ndarray,
 ) -> tuple[pa.Table, np.ndarray]:
     counts = np.where(monthly > 0, 1 + rng.poisson(busy[:, None], monthly.shape), 0)
     idle = rng.random(monthly.shape) < 0.05 * np.exp(-0.6 * e.quality)

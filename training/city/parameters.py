@@ -18,7 +18,7 @@ HOLD_OUT_FIRST_DAY = date(2026, 9, 1)
 
 MONTHS = pd.date_range(FIRST_DAY, LAST_DAY, freq="MS")
 RECORD_MONTHS = len(MONTHS)
-DEMAND_MONTH_0 = int(np.searchsorted(MONTHS, pd.Timestamp(FIRST_DEMAND_DAY)))
+DEMAND_MONTH_0 = 12 * (FIRST_DEMAND_DAY.year - FIRST_DAY.year) + FIRST_DEMAND_DAY.month - FIRST_DAY.month
 LIST_LENGTH = 10
 MAX_APPLICATIONS = 3
 
@@ -64,19 +64,19 @@ class World:
     name: str
     about: str
     examination: tuple[float, ...] = USUAL
-    capacity_ratio: float = 0.9
+    capacity_ratio: float = 1.0
     popularity: float = 1.0
     relationship_exposure: float = 0.5
-    relationship_apply: float = 0.25
-    relationship_approve: float = 0.35
-    rate: float = 0.55
-    speed: float = 0.35
-    nearness: float = 0.5
-    loyalty: float = 0.7
-    quality: float = 0.75
-    table: float = 1.0
-    appetite: float = 0.55
-    drift: float = 0.06
+    relationship_apply: float = 0.2
+    relationship_approve: float = 0.22
+    rate: float = 0.8
+    speed: float = 0.45
+    nearness: float = 0.6
+    loyalty: float = 0.8
+    quality: float = 0.5
+    table: float = 0.66
+    appetite: float = 0.42
+    drift: float = 0.04
     shift: float = 0.0
     monthly_shift: float = 0.0
     break_month: int = 0
@@ -93,7 +93,10 @@ class World:
 WORLDS: dict[str, World] = {
     world.name: world
     for world in (
-        World(name="default", about="Every mechanism at a middling strength; nine reviews for ten files."),
+        World(
+            name="default",
+            about="Every mechanism at a middling strength; as many reviews as files, but not where files go.",
+        ),
         World(
             name="crowded",
             about="Reviews for under half of the files, steep examination, lists led by the same popular products.",
@@ -107,7 +110,7 @@ WORLDS: dict[str, World] = {
             about="Approval falls month by month, rule tables weigh more, and the best files are reviewed first.",
             shift=-0.3,
             monthly_shift=-0.07,
-            table=1.3,
+            table=0.85,
             queue="quality",
             capacity_ratio=0.7,
         ),
@@ -116,20 +119,20 @@ WORLDS: dict[str, World] = {
             about="Relationship banking: enterprises apply at their main bank, which serves its customers first.",
             loyalty=1.9,
             relationship_apply=0.4,
-            rate=0.3,
-            speed=0.2,
+            rate=0.45,
+            speed=0.25,
             queue="customers",
         ),
         World(
             name="online_fast",
             about="Speed is what sells, most small files are decided by machine, and whole lists are read.",
-            speed=0.9,
-            rate=0.4,
+            speed=1.1,
+            rate=0.5,
             nearness=0.1,
             loyalty=0.2,
             online_first=0.9,
-            quality=0.45,
-            table=1.35,
+            quality=0.3,
+            table=0.85,
             examination=FLAT,
         ),
         World(
@@ -138,7 +141,7 @@ WORLDS: dict[str, World] = {
             agri=3.5,
             nearness=1.3,
             missing=1.8,
-            appetite=0.8,
+            appetite=0.6,
             capacity_ratio=0.65,
             queue="fifo",
         ),
@@ -147,14 +150,14 @@ WORLDS: dict[str, World] = {
             about="The hidden relationship drives both who is shown what and who is approved.",
             relationship_exposure=1.6,
             relationship_apply=0.5,
-            relationship_approve=0.8,
+            relationship_approve=0.6,
         ),
         World(
             name="drifting",
             about="Appetites wander quickly and half of them are redrawn in the ninth month.",
-            drift=0.16,
+            drift=0.12,
             break_month=9,
-            appetite=0.75,
+            appetite=0.55,
         ),
     )
 }

@@ -62,9 +62,7 @@ class Queues:
         share = self.capacity[bank] / workdays
         return int(share) + int(self.rng.random() < share - int(share))
 
-    def _review(
-        self, bank: int, queue: list[tuple[float, int, File]], day: date, quota: int, paid: list[File]
-    ) -> None:
+    def _review(self, bank: int, queue: list[tuple[float, int, File]], day: date, quota: int, paid: list[File]) -> None:
         held = []
         while queue and quota > 0:
             entry = heapq.heappop(queue)

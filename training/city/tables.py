@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.schema import Source
-from training.city.log import City, Log
+from training.city.actors import City, Log
 from training.city.parameters import DEMAND_MONTH_0, LAST_DAY, MONTHS
 
 _TYPES = {
@@ -42,7 +42,7 @@ def application_table(city: City, log: Log) -> pa.Table:
     files, loans = log.files, log.loans.by_application
     banks = [str(r["institution_id"]) for r in city.institutions.records]
     products = [str(p["product_id"]) for p in city.marketplace.products]
-    paid = [loans[f.application] if f.application in loans else None for f in files]
+    paid = [loans.get(f.application) for f in files]
     known = [loan if loan is not None and loan.disbursed_on <= LAST_DAY else None for loan in paid]
     ended = [None if loan is None or loan.matures_on > LAST_DAY else loan.matures_on for loan in known]
     rates = [(float(str(p["rate_low"])) + float(str(p["rate_high"]))) / 2 for p in city.marketplace.products]
@@ -57,10 +57,15 @@ def application_table(city: City, log: Log) -> pa.Table:
             "reviewed": pa.array([f.reviewed_on is not None for f in files], pa.bool_()),
             "reviewed_on": pa.array([f.reviewed_on for f in files], pa.date32()),
             "approved": pa.array([f.approve if f.reviewed_on else None for f in files], pa.bool_()),
-            "refusal_reason": pa.array([f.reason if f.reviewed_on and not f.approve else None for f in files], pa.string()),
+            "refusal_reason": pa.array(
+                [f.reason if f.reviewed_on and not f.approve else None for f in files], pa.string()
+            ),
             "amount_cny": pa.array(city.demands.amount_cny[[f.demand for f in files]], pa.float64()),
             "annual_rate": pa.array(
-                [loan.annual_rate if loan else round(rates[f.product], 4) for f, loan in zip(files, known, strict=True)],
+                [
+                    loan.annual_rate if loan else round(rates[f.product], 4)
+                    for f, loan in zip(files, known, strict=True)
+                ],
                 pa.float64(),
             ),
             "disbursed_on": pa.array([loan.disbursed_on if loan else None for loan in known], pa.date32()),
