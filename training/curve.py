@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from features.pair_columns import PAIR_COLUMNS
 from matcher.explain import accounts
 from matcher.ranker import Ranker
 from training.bundle import write_bundle
@@ -40,7 +41,7 @@ def curve(world: Path, scratch: Path, *, progress: bool = False) -> list[dict[st
             folder = write_bundle(scratch, bundle_of(history, fitted, settings, world.name, ""))
             ranker = Ranker.load(folder)
             report = evaluate(history, world, ranker, with_baselines=False)
-            X = _sample()
+            score_ms, account_ms = _milliseconds(ranker)
             rows.append(
                 {
                     "p": f"{apply.trees} × {apply.leaves}",
@@ -48,8 +49,8 @@ def curve(world: Path, scratch: Path, *, progress: bool = False) -> list[dict[st
                     "p_auc": report["p_apply"]["overall"]["auc"],
                     "q_auc": report["p_approve"]["overall"]["auc"],
                     "ndcg_at_10": report["ndcg_at_10"]["model"],
-                    "score_420_ms": _median(lambda model=ranker, X=X: model.predict(X)),
-                    "account_10_ms": _median(lambda model=ranker, X=X: _account(model, X)),
+                    "score_420_ms": score_ms,
+                    "account_10_ms": account_ms,
                 }
             )
             shutil.rmtree(folder)
@@ -57,10 +58,9 @@ def curve(world: Path, scratch: Path, *, progress: bool = False) -> list[dict[st
     return rows
 
 
-def _sample() -> Any:
-    from features.pair_columns import PAIR_COLUMNS
-
-    return np.random.default_rng(0).normal(0.5, 1.0, (ROWS, len(PAIR_COLUMNS))).astype(np.float32)
+def _milliseconds(ranker: Ranker) -> tuple[float, float]:
+    X = np.random.default_rng(0).normal(0.5, 1.0, (ROWS, len(PAIR_COLUMNS))).astype(np.float32)
+    return _median(lambda: ranker.predict(X)), _median(lambda: _account(ranker, X))
 
 
 def _account(ranker: Ranker, X: Any) -> None:

@@ -149,7 +149,8 @@ def pair_matrix_of(
 def exposures_between(history: History, first: int, end: int) -> pd.DataFrame:
     """Items shown for demands of the months from ``first`` up to, not including, ``end``."""
     month = history.month[history.exposures["demand"].to_numpy()]
-    return history.exposures.loc[(month >= first) & (month < end)]
+    shown: pd.DataFrame = history.exposures.loc[(month >= first) & (month < end)]
+    return shown
 
 
 def reviewed_between(history: History, first: int, end: int, known_until: date | None) -> pd.DataFrame:

@@ -136,16 +136,17 @@ def _groups(history: History, evidence: Evidence, kind: Kind) -> tuple[NDArray[n
     """Group of each row, -1 where the level is unknown, and what each group is called."""
     columns = history.catalog.columns
     if kind.by == "product":
-        return evidence.product, [(str(name), "") for name in columns["product_id"]]
+        return np.asarray(evidence.product, dtype=np.intp), [(str(name), "") for name in columns["product_id"]]
     names = [institution.institution_id for institution in history.catalog.institution_list]
-    owner = pd.Series(range(len(names)), index=names)[columns["institution_id"]].to_numpy()[evidence.product]
+    owners = pd.Series(range(len(names)), index=names)[columns["institution_id"]].to_numpy(dtype=np.intp)
+    owner = np.asarray(owners[evidence.product], dtype=np.intp)
     if kind.by == "institution":
         return owner, [(name, "") for name in names]
     level = prepare_demands(history.profiles, history.demands, history.published_on).levels[kind.name][evidence.demand]
-    codes, group = np.unique(np.where(level < 0, -1, owner * 10_000 + level), return_inverse=True)
-    shift = int(codes[0] < 0)
+    codes, inverse = np.unique(np.where(level < 0, -1, owner * 10_000 + level), return_inverse=True)
+    shift = int(len(codes) > 0 and codes[0] < 0)
     labels = [(names[code // 10_000], str(code % 10_000)) for code in codes[shift:].tolist()]
-    return np.asarray(group - shift, dtype=np.intp), labels
+    return np.asarray(inverse - shift, dtype=np.intp), labels
 
 
 def _joined(first: Effects, second: Effects) -> Effects:

@@ -87,8 +87,8 @@ def verdict(report: Mapping[str, Any]) -> dict[str, bool]:
 def _held_out(history: History, truth: Truth, ranker: Ranker) -> HeldOut:
     pairs = truth.pairs
     row_of = pd.Series(np.arange(len(history.demand_ids)), index=history.demand_ids)
-    demand = row_of.loc[pairs["demand_id"].to_numpy()].to_numpy()
-    product = pairs["product_id"].map(history.catalog.row_of).to_numpy(dtype=np.intp)
+    demand = row_of.loc[pairs["demand_id"].to_numpy()].to_numpy(dtype=np.intp)
+    product = np.array([history.catalog.row_of[name] for name in pairs["product_id"]], dtype=np.intp)
     X = pair_matrix_of(history, ranker.effects, demand, product)
     scores = ranker.predict(X)
     return HeldOut(

@@ -75,7 +75,7 @@ Use: P(apply | seen) and P(approve | reviewed) of a demand and a product. It dec
 is no credit report. It reads nothing that stands for sex, ethnicity, religion, health or ownership.
 
 学习截至 {report["held_out"]["from"]} 之前；度量于其后的月份（{report["held_out"]["demands"]} 笔需求）。
-Learned from before {report["held_out"]["from"]}; measured on the months after it ({report["held_out"]["demands"]} demands).
+Learned from before {report["held_out"]["from"]}; measured on later months ({report["held_out"]["demands"]} demands).
 
 | | AUC | oracle AUC | ECE |
 |---|---|---|---|
