@@ -100,7 +100,7 @@ def _ensure_city(settings: Settings) -> None:
     if (settings.city / "manifest.json").exists() or settings.matcher_city is not None or settings.is_production:
         return
     _say("city: building the default city, once (some minutes)")
-    command = [sys.executable, "-m", "training.cli", "city", "--world", "default", "--out", str(settings.city)]
+    command = [sys.executable, "-m", "training.city", "--world", "default", "--out", str(settings.city)]
     done = subprocess.run(command, stdout=sys.stderr, check=False)
     if done.returncode:
         sys.exit(f"the city could not be built (exit {done.returncode}); the lines above say why")

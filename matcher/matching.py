@@ -157,7 +157,7 @@ class Matcher:
     def recommend(self, question: Question) -> Recommendation:
         """The products this enterprise can really have, in the order in which it should try them."""
         clock = _Stages()
-        columns = _columns(question.profile)
+        columns = self.profile_columns(question.profile)
         rating, size, profile = self._standing(question)
         clock.stop("standing")
         verdicts = self._judge(profile, question)
@@ -187,6 +187,14 @@ class Matcher:
     def rate(self, profile: Row) -> Grade | None:
         """The platform rating of a profile, ``None`` where no rating is in service."""
         return None if self.rating is None else self.rating.rate(profile)
+
+    @staticmethod
+    def profile_columns(row: Row) -> Columns:
+        """One profile as columns of length one: float64 for numbers and flags, object for codes."""
+        return {
+            column.name: np.array([row.get(column.name)], dtype=object if column.dtype == "string" else np.float64)
+            for column in PROFILE
+        }
 
     def judge(self, question: Question) -> Verdicts:
         """Verdicts alone, for whoever needs no list."""
@@ -333,13 +341,6 @@ class _Stages:
 def _admitted(verdicts: Verdicts, question: Question) -> NDArray[np.intp]:
     least = UNKNOWN if question.include_unknown else UNKNOWN + 1
     return np.flatnonzero(verdicts.verdict >= least)
-
-
-def _columns(row: Row) -> Columns:
-    return {
-        column.name: np.array([row.get(column.name)], dtype=object if column.dtype == "string" else np.float64)
-        for column in PROFILE
-    }
 
 
 def _declared_account(rate: float, days: float) -> Account:

@@ -78,13 +78,14 @@ def delay_curve(exposures: pd.DataFrame, known_until: np.datetime64, longest: in
     return curve
 
 
-def log_likelihood(appeal: Floats, gap: float, looks: Looks) -> float:
-    """Mean log likelihood of looks given appeals and the gap c between clicking and applying."""
+def log_likelihood(appeal: Floats, gap: float, looks: Looks) -> Floats:
+    """Log likelihood of each look given its appeal and the gap c between clicking and applying."""
     a, b = expit(appeal), expit(appeal + gap)
     click_only = np.maximum(b - looks.known * a, 1e-12)
     none = np.maximum(1.0 - looks.seen * b, 1e-12)
     chance = np.where(looks.applied, a, np.where(looks.clicked, click_only, none))
-    return float(np.mean(np.log(np.maximum(chance, 1e-12))))
+    likelihood: Floats = np.log(np.maximum(chance, 1e-12))
+    return likelihood
 
 
 def derivatives(appeal: Floats, gap: float, looks: Looks) -> tuple[Floats, Floats]:

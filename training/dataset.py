@@ -45,10 +45,11 @@ class History:
     month
         Months since the first month of demands.
     exposures
-        One row per item shown: ``demand``, ``product`` (rows), ``position``, ``explored``, ``clicked``, ``applied``,
-        ``at_risk`` (not below the last application), ``shown_on``, ``applied_on``.
+        One row per item shown: ``demand``, ``product`` (rows), ``position``, ``propensity``, ``explored``,
+        ``clicked``, ``applied``, ``at_risk`` (not below the last application), ``shown_on``, ``applied_on``.
     applications
-        One row per application: ``demand``, ``product`` (rows), ``applied_on``, ``reviewed_on``, ``approved``.
+        One row per application: ``demand``, ``product`` (rows), ``propensity``, ``applied_on``, ``reviewed_on``,
+        ``approved``.
     """
 
     catalog: Catalog
@@ -104,16 +105,17 @@ def read_history(world: Path, *, progress: bool = False) -> History:
     first = published.min().astype("datetime64[M]").astype("datetime64[D]").item()
     catalog = Catalog.from_json(world / "catalog.json")
     month = months - months.min()
+    exposures = _exposures(world, frame, catalog)
     return History(
         catalog=catalog,
-        demands=demand_columns([_demand(row) for row in frame.to_dict("records")]),
+        demands=demand_columns([_demand(row) for row in _records(frame)]),
         demand_ids=frame["demand_id"].to_numpy(dtype=object),
         published_on=published,
         month=month,
         first_month=first,
         profiles=_monthly_profiles(world, frame["uscc"].to_numpy(dtype=object), published, month, progress),
-        exposures=_exposures(world, frame, catalog),
-        applications=_applications(world, frame, catalog),
+        exposures=exposures,
+        applications=_applications(world, frame, catalog, exposures),
         digest=sha256((world / "manifest.json").read_bytes()).hexdigest(),
     )
 
@@ -147,7 +149,8 @@ def pair_matrix_of(
 def exposures_between(history: History, first: int, end: int) -> pd.DataFrame:
     """Items shown for demands of the months from ``first`` up to, not including, ``end``."""
     month = history.month[history.exposures["demand"].to_numpy()]
-    return history.exposures[(month >= first) & (month < end)]
+    shown: pd.DataFrame = history.exposures.loc[(month >= first) & (month < end)]
+    return shown
 
 
 def reviewed_between(history: History, first: int, end: int, known_until: date | None) -> pd.DataFrame:
@@ -156,8 +159,12 @@ def reviewed_between(history: History, first: int, end: int, known_until: date |
     One never reviewed is censored, not refused, and not here.
     """
     month = history.month[history.applications["demand"].to_numpy()]
-    rows = history.applications[(month >= first) & (month < end) & history.applications["approved"].notna()]
-    return rows if known_until is None else rows[rows["reviewed_on"] <= np.datetime64(known_until)]
+    rows: pd.DataFrame = history.applications.loc[
+        (month >= first) & (month < end) & history.applications["approved"].notna()
+    ]
+    if known_until is not None:
+        rows = rows.loc[rows["reviewed_on"] <= np.datetime64(known_until)]
+    return rows
 
 
 def _monthly_profiles(
@@ -187,8 +194,11 @@ def _exposures(world: Path, demands: pd.DataFrame, catalog: Catalog) -> pd.DataF
     return shown
 
 
-def _applications(world: Path, demands: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
-    return _with_rows(pd.read_parquet(world / "applications.parquet"), demands, catalog)
+def _applications(world: Path, demands: pd.DataFrame, catalog: Catalog, exposures: pd.DataFrame) -> pd.DataFrame:
+    made = _with_rows(pd.read_parquet(world / "applications.parquet"), demands, catalog)
+    shown = exposures.set_index(["demand", "product"])["propensity"]
+    made["propensity"] = shown.reindex(pd.MultiIndex.from_frame(made[["demand", "product"]])).to_numpy()
+    return made
 
 
 def _with_rows(frame: pd.DataFrame, demands: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
@@ -199,6 +209,10 @@ def _with_rows(frame: pd.DataFrame, demands: pd.DataFrame, catalog: Catalog) -> 
         if name.endswith("_on"):
             frame[name] = pd.to_datetime(frame[name])
     return frame
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _demand(row: Mapping[str, Any]) -> Demand:

@@ -1,11 +1,12 @@
 """Fits a ranker to a world's log: two monotone models, calibrated forward in time, with shrunken institutions.
 
 p = P(apply | seen) learns from what was shown, q = P(approve | reviewed) from what was reviewed; the rest is censored.
-The same history, seed and libraries give the same bundle to the last byte.
+First models read no effect of institutions; what these leave unexplained gives the effects of each month; the models
+that serve read both. The same history, seed and libraries give the same bundle to the last byte.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm
@@ -13,26 +14,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.effects import Effects
-from features.pair_columns import PAIR_COLUMNS, PAIR_NAMES
+from features.effects import NO_EFFECTS, Effects
+from features.pair_columns import PAIR_COLUMNS
 from matcher.calibration import Calibration, expit
-from training import apply_likelihood as looks
+from training import apply_likelihood as looking
+from training.apply_likelihood import Looks
 from training.calibrate import binary_loss, fit_calibration, shrunken_offsets
-from training.dataset import History, exposures_between, pair_matrix_of, reviewed_between
-from training.effects import effects_by_month, effects_known
+from training.dataset import HELD_OUT_MONTHS, History, exposures_between, pair_matrix_of, reviewed_between
+from training.effects import Evidence, effects_by_month
 from training.progress import steps
 from training.review import review_weights
 
 Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
 
 SEED = 20261031
-OFFSET_SPREAD = 0.25
+OFFSET_SPREAD = 0.2
 """Expected spread of an institution's offset in log odds: what offsets are shrunk by."""
+
+
+EXPOSURE_CLIP = 5.0
+"""Largest inverse propensity of exposure in calibration."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How large the two models are; chosen on the quality–latency curve (decision record 0003)."""
+    """How large a model is; chosen on the quality–latency curve (decision record 0003)."""
 
     trees: int
     leaves: int
@@ -49,8 +56,8 @@ class Settings:
         Break every tie between rows and outcomes: a control that must end at chance.
     """
 
-    apply: Size = Size(trees=160, leaves=12, learning_rate=0.08)
-    approve: Size = Size(trees=160, leaves=8, learning_rate=0.06)
+    apply: Size = Size(trees=160, leaves=6, learning_rate=0.14)
+    approve: Size = Size(trees=300, leaves=4, learning_rate=0.1)
     seed: int = SEED
     threads: int = 2
     shuffled: bool = False
@@ -66,8 +73,33 @@ class Fitted:
     apply_calibration: Calibration
     approve_calibration: Calibration
     examination: Floats
-    gap: float
     rows: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Apply:
+    """What was shown up to the end of learning, and how it was looked at."""
+
+    shown: pd.DataFrame
+    looks: Looks
+    learn: NDArray[np.intp]
+    calibrate: NDArray[np.intp]
+    expected: Floats
+    begin: float
+    gap: float
+    examination: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Approve:
+    """What was reviewed up to the end of learning."""
+
+    reviewed: pd.DataFrame
+    outcome: Floats
+    weight: Floats
+    learn: NDArray[np.intp]
+    calibrate: NDArray[np.intp]
+    expected: Floats
 
 
 def fit(history: History, settings: Settings | None = None, *, progress: bool = False) -> Fitted:
@@ -76,127 +108,192 @@ def fit(history: History, settings: Settings | None = None, *, progress: bool = 
     The trees learn from the months before calibration; calibration and offsets are fitted on the later ones.
     """
     settings = settings or Settings()
-    with steps(progress, "fit", 5) as step:
-        shown = exposures_between(history, 0, history.months - _held_out(history))
-        examination = looks.examination_of(shown)
-        effects = effects_by_month(history, examination, history.months - _held_out(history))
+    end = history.months - HELD_OUT_MONTHS
+    with steps(progress, "fit", 6) as step:
+        applied = _first_apply(history, end, settings)
         step()
-        apply_model, gap, examination = _fit_apply(history, effects, examination, settings)
+        approved = _first_approve(history, end, settings)
         step()
-        approve_model = _fit_approve(history, effects, settings)
+        effects = effects_by_month(history, *_evidence(applied, approved), end)
         step()
-        known = effects_known(history, examination, history.held_out_from)
-        apply_calibration, apply_offsets = _calibrate_apply(history, effects, apply_model, gap, examination, settings)
+        apply_rows, approve_rows = (
+            pair_matrix_of(history, effects, rows["demand"].to_numpy(), rows["product"].to_numpy())
+            for rows in (applied.shown, approved.reviewed)
+        )
         step()
-        approve_calibration, approve_offsets = _calibrate_approve(history, effects, approve_model, settings)
+        apply_model = _apply_model(apply_rows, applied, settings.apply.trees, settings)
+        approve_model = _approve_model(approve_rows, approved, settings)
+        step()
+        apply_calibration, apply_offsets = _calibrate_apply(history, apply_rows, applied, apply_model, settings)
+        approve_calibration, approve_offsets = _calibrate_approve(
+            history, approve_rows, approved, approve_model, settings
+        )
         step()
     offsets = {"institution_apply_offset": apply_offsets, "institution_approve_offset": approve_offsets}
-    known = replace(known, by_institution={**known.by_institution, **offsets})
+    known = replace(effects[end], by_institution={**effects[end].by_institution, **offsets})
     return Fitted(
         apply_model=apply_model,
         approve_model=approve_model,
         effects=Effects.from_json(known.to_json()),
         apply_calibration=apply_calibration,
         approve_calibration=approve_calibration,
-        examination=np.round(examination, 6),
-        gap=gap,
-        rows={
-            "shown": len(shown),
-            "reviewed": len(reviewed_between(history, 0, history.months, history.known_until)),
-        },
+        examination=np.round(applied.examination, 6),
+        rows={"shown": len(applied.shown), "reviewed": len(approved.reviewed)},
     )
 
 
-def settings_as_facts(settings: Settings) -> dict[str, Any]:
-    """Settings as the manifest names them."""
-    return asdict(settings)
-
-
-def _held_out(history: History) -> int:
-    return history.months - history.calibrated_from - 2
-
-
-def _fit_apply(
-    history: History, effects: Mapping[int, Effects], examination: Floats, settings: Settings
-) -> tuple[lightgbm.Booster, float, Floats]:
-    """A first short fit tells how items that chance placed appeal, hence v_k; the second uses it."""
-    shown = exposures_between(history, 0, history.calibrated_from)
-    X = _rows(history, effects, shown)
-    order = np.random.default_rng(settings.seed).permutation(len(shown)) if settings.shuffled else slice(None)
-    day, delays = np.datetime64(history.known_until), looks.delay_curve(shown, np.datetime64(history.known_until))
-    gap, model = 0.0, None
-    for trees in (40, settings.apply.trees):
-        seen = looks.looks_of(shown.iloc[order], examination, delays, day)
-        begin, gap = looks.start(seen)
-        parameters = {**_parameters(settings, settings.apply, "apply_sign"), "objective": looks.objective(seen, gap)}
-        data = lightgbm.Dataset(X, np.zeros(len(X)), init_score=np.full(len(X), begin), free_raw_data=False)
-        model = lightgbm.train(parameters, data, trees)
-        if trees == 40:
-            appeal = begin + np.asarray(model.predict(X, raw_score=True, num_threads=settings.threads))
-            examination = looks.examination_of(shown, expit(appeal + gap))
-    if model is None:
-        raise AssertionError("no model was fitted")
-    return model, gap, examination
-
-
-def _fit_approve(history: History, effects: Mapping[int, Effects], settings: Settings) -> lightgbm.Booster:
-    reviewed = reviewed_between(history, 0, history.calibrated_from, history.known_until)
-    outcome = reviewed["approved"].astype(float).to_numpy()
+def _first_apply(history: History, end: int, settings: Settings) -> _Apply:
+    """A first short fit tells how what chance placed appeals, hence v_k, and what effects start from."""
+    shown = exposures_between(history, 0, end).reset_index(drop=True)
     if settings.shuffled:
-        outcome = np.random.default_rng(settings.seed).permutation(outcome)
-    X = _rows(history, effects, reviewed)
-    weight = review_weights(history, effects, reviewed, settings.seed, settings.threads)
+        shown = _shuffled(shown, ("clicked", "applied", "applied_on", "at_risk"), settings.seed)
+    X = pair_matrix_of(history, NO_EFFECTS, shown["demand"].to_numpy(), shown["product"].to_numpy())
+    day = np.datetime64(history.known_until)
+    delays = looking.delay_curve(shown, day)
+    learn, calibrate = _split(history, shown)
+    examination, expected = looking.examination_of(shown), np.zeros(len(shown))
+    for trees in (40, 80):
+        looks = looking.looks_of(shown, examination, delays, day)
+        begin, gap = looking.start(looks)
+        applied = _Apply(
+            shown=shown,
+            looks=looks,
+            learn=learn,
+            calibrate=calibrate,
+            expected=expected,
+            begin=begin,
+            gap=gap,
+            examination=examination,
+        )
+        model = _apply_model(X, applied, trees, settings)
+        expected = begin + _raw(model, X, settings)
+        examination = looking.examination_of(shown, expit(expected + gap))
+    return replace(
+        applied, expected=expected, examination=examination, looks=looking.looks_of(shown, examination, delays, day)
+    )
+
+
+def _first_approve(history: History, end: int, settings: Settings) -> _Approve:
+    reviewed = reviewed_between(history, 0, end, history.known_until).reset_index(drop=True)
+    if settings.shuffled:
+        reviewed = _shuffled(reviewed, ("approved",), settings.seed)
+    X = pair_matrix_of(history, NO_EFFECTS, reviewed["demand"].to_numpy(), reviewed["product"].to_numpy())
+    learn, calibrate = _split(history, reviewed)
+    approved = _Approve(
+        reviewed=reviewed,
+        outcome=reviewed["approved"].to_numpy(dtype=float),
+        weight=review_weights(history, reviewed, X, settings.seed, settings.threads),
+        learn=learn,
+        calibrate=calibrate,
+        expected=np.zeros(len(reviewed)),
+    )
+    return replace(approved, expected=_raw(_approve_model(X, approved, settings), X, settings))
+
+
+def _evidence(applied: _Apply, approved: _Approve) -> tuple[Evidence, Evidence]:
+    def of_looks(rows: NDArray[np.intp]) -> Any:
+        part = applied.looks.part(rows)
+        return lambda log_odds: looking.derivatives(log_odds, applied.gap, part)
+
+    def of_reviews(rows: NDArray[np.intp]) -> Any:
+        outcome, weight = approved.outcome[rows], approved.weight[rows]
+
+        def derivatives(log_odds: Floats) -> tuple[Floats, Floats]:
+            q = expit(log_odds)
+            return weight * (q - outcome), weight * q * (1.0 - q)
+
+        return derivatives
+
+    return (
+        _evidence_of(applied.shown, applied.expected, "shown_on", of_looks),
+        _evidence_of(approved.reviewed, approved.expected, "reviewed_on", of_reviews),
+    )
+
+
+def _evidence_of(rows: pd.DataFrame, expected: Floats, day: str, derivatives: Any) -> Evidence:
+    return Evidence(
+        demand=rows["demand"].to_numpy(),
+        product=rows["product"].to_numpy(),
+        expected=expected,
+        known_on=rows[day].to_numpy().astype("datetime64[D]"),
+        derivatives=derivatives,
+    )
+
+
+def _apply_model(X: Matrix, applied: _Apply, trees: int, settings: Settings) -> lightgbm.Booster:
+    rows = applied.learn
+    parameters = _parameters(settings, settings.apply, "apply_sign")
+    parameters["objective"] = looking.objective(applied.looks.part(rows), applied.gap)
+    data = lightgbm.Dataset(X[rows], np.zeros(len(rows)), init_score=np.full(len(rows), applied.begin))
+    return lightgbm.train(parameters, data, trees)
+
+
+def _approve_model(X: Matrix, approved: _Approve, settings: Settings) -> lightgbm.Booster:
+    rows = approved.learn
     parameters = {**_parameters(settings, settings.approve, "approve_sign"), "objective": "binary"}
-    return lightgbm.train(parameters, lightgbm.Dataset(X, outcome, weight=weight), settings.approve.trees)
+    data = lightgbm.Dataset(X[rows], approved.outcome[rows], weight=approved.weight[rows])
+    return lightgbm.train(parameters, data, settings.approve.trees)
 
 
 def _calibrate_apply(
-    history: History,
-    effects: Mapping[int, Effects],
-    model: lightgbm.Booster,
-    gap: float,
-    examination: Floats,
-    settings: Settings,
+    history: History, X: Matrix, applied: _Apply, model: lightgbm.Booster, settings: Settings
 ) -> tuple[Calibration, dict[str, float]]:
-    shown = exposures_between(history, history.calibrated_from, history.months - _held_out(history))
-    day = np.datetime64(history.known_until)
-    delays = looks.delay_curve(exposures_between(history, 0, history.calibrated_from), day)
-    seen = looks.looks_of(shown, examination, delays, day)
-    raw = np.asarray(model.predict(_rows(history, effects, shown), raw_score=True, num_threads=settings.threads))
+    rows = applied.calibrate
+    looks, raw = applied.looks.part(rows), _raw(model, X[rows], settings)
+    weight = _exposure_weights(applied.shown["propensity"].to_numpy()[rows])
 
     def loss(log_odds: Floats) -> tuple[float, Floats]:
-        gradient, _ = looks.derivatives(log_odds, gap, seen)
-        return -len(log_odds) * looks.log_likelihood(log_odds, gap, seen), gradient
+        gradient, _ = looking.derivatives(log_odds, applied.gap, looks)
+        return -float(weight @ looking.log_likelihood(log_odds, applied.gap, looks)), weight * gradient
 
     calibration = fit_calibration(raw, loss)
-    return calibration, _offsets(history, shown, *looks.derivatives(calibration.log_odds(raw), gap, seen))
+    gradient, information = looking.derivatives(calibration.log_odds(raw), applied.gap, looks)
+    product = applied.shown["product"].to_numpy()[rows]
+    return calibration, _offsets(history, product, weight * gradient, weight * information)
 
 
 def _calibrate_approve(
-    history: History, effects: Mapping[int, Effects], model: lightgbm.Booster, settings: Settings
+    history: History, X: Matrix, approved: _Approve, model: lightgbm.Booster, settings: Settings
 ) -> tuple[Calibration, dict[str, float]]:
-    reviewed = reviewed_between(
-        history, history.calibrated_from, history.months - _held_out(history), history.known_until
-    )
-    outcome = reviewed["approved"].astype(float).to_numpy()
-    weight = review_weights(history, effects, reviewed, settings.seed, settings.threads)
-    raw = np.asarray(model.predict(_rows(history, effects, reviewed), raw_score=True, num_threads=settings.threads))
+    rows = approved.calibrate
+    raw, outcome = _raw(model, X[rows], settings), approved.outcome[rows]
+    weight = approved.weight[rows] * _exposure_weights(approved.reviewed["propensity"].to_numpy()[rows])
     calibration = fit_calibration(raw, binary_loss(outcome, weight))
     q = expit(calibration.log_odds(raw))
-    return calibration, _offsets(history, reviewed, weight * (q - outcome), weight * q * (1.0 - q))
+    left = weight * (q - outcome), weight * q * (1.0 - q)
+    return calibration, _offsets(history, approved.reviewed["product"].to_numpy()[rows], *left)
 
 
-def _offsets(history: History, rows: pd.DataFrame, gradient: Floats, information: Floats) -> dict[str, float]:
-    catalog = history.catalog
-    names = [institution.institution_id for institution in catalog.institution_list]
-    owner = pd.Series(range(len(names)), index=names)[catalog.columns["institution_id"]].to_numpy()
-    group = owner[rows["product"].to_numpy()]
-    values = shrunken_offsets(group, len(names), gradient, information, OFFSET_SPREAD)
+def _offsets(history: History, product: NDArray[np.intp], gradient: Floats, information: Floats) -> dict[str, float]:
+    names = [institution.institution_id for institution in history.catalog.institution_list]
+    owner = pd.Series(range(len(names)), index=names)[history.catalog.columns["institution_id"]].to_numpy()
+    values = shrunken_offsets(
+        np.asarray(owner[product], dtype=np.intp), len(names), gradient, information, OFFSET_SPREAD
+    )
     return dict(zip(names, values.tolist(), strict=True))
 
 
-def _rows(history: History, effects: Mapping[int, Effects], rows: pd.DataFrame) -> NDArray[np.float32]:
-    return pair_matrix_of(history, effects, rows["demand"].to_numpy(), rows["product"].to_numpy())
+def _exposure_weights(propensity: Floats) -> Floats:
+    """Clipped inverse chance of having been shown there, their mean 1: the old list's favourites count less."""
+    clipped = np.clip(1.0 / propensity, 1.0, EXPOSURE_CLIP)
+    weight: Floats = clipped / clipped.mean()
+    return weight
+
+
+def _split(history: History, rows: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the months that teach the trees, and of those that calibrate."""
+    early = history.month[rows["demand"].to_numpy()] < history.calibrated_from
+    return np.nonzero(early)[0], np.nonzero(~early)[0]
+
+
+def _shuffled(rows: pd.DataFrame, names: tuple[str, ...], seed: int) -> pd.DataFrame:
+    order = np.random.default_rng(seed).permutation(len(rows))
+    return rows.assign(**{name: rows[name].to_numpy()[order] for name in names})
+
+
+def _raw(model: lightgbm.Booster, X: Matrix, settings: Settings) -> Floats:
+    raw: Floats = np.asarray(model.predict(X, raw_score=True, num_threads=settings.threads))
+    return raw
 
 
 def _parameters(settings: Settings, size: Size, sign: str) -> dict[str, Any]:
@@ -208,13 +305,9 @@ def _parameters(settings: Settings, size: Size, sign: str) -> dict[str, Any]:
         "feature_fraction": 0.6,
         "max_bin": 127,
         "monotone_constraints": [getattr(column, sign) for column in PAIR_COLUMNS],
-        "monotone_constraints_method": "basic",
         "seed": settings.seed,
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": settings.threads,
         "verbose": -1,
     }
-
-
-COLUMN_COUNT = len(PAIR_NAMES)

@@ -1,6 +1,5 @@
 """How likely an application was to be reviewed at all: the weight of what the reviewed ones say of the others."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 import lightgbm
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.effects import Effects
+from features.effects import NO_EFFECTS
 from training.dataset import History, pair_matrix_of
 
 Floats = NDArray[np.float64]
@@ -17,20 +16,25 @@ LONGEST_WAIT_DAYS = 60
 """A file that waited longer will not be reviewed any more; younger ones are undecided and teach nothing here."""
 CLIP = (0.4, 2.5)
 """Weights outside are cut: a little bias for much less variance."""
+LEAST_ROWS = 50
 
 
-def review_weights(
-    history: History, effects: Mapping[int, Effects], reviewed: pd.DataFrame, seed: int, threads: int
-) -> Floats:
+def review_weights(history: History, reviewed: pd.DataFrame, X: NDArray[np.float32], seed: int, threads: int) -> Floats:
     """Clipped inverse chance of review of reviewed applications, their mean 1.
 
     Learnt from applications old enough for their review to be settled, as known at the end of learning.
+
+    Parameters
+    ----------
+    X
+        Pair rows of ``reviewed`` without effects.
     """
     made = history.applications
     settled = made[made["applied_on"] <= np.datetime64(history.known_until - timedelta(days=LONGEST_WAIT_DAYS))]
     outcome = (settled["reviewed_on"] <= np.datetime64(history.known_until)).to_numpy(dtype=float)
-    if min(outcome.sum(), len(outcome) - outcome.sum()) < 50:
+    if min(outcome.sum(), len(outcome) - outcome.sum()) < LEAST_ROWS:
         return np.ones(len(reviewed))
+    rows = pair_matrix_of(history, NO_EFFECTS, settled["demand"].to_numpy(), settled["product"].to_numpy())
     parameters = {
         "objective": "binary",
         "num_leaves": 12,
@@ -43,15 +47,15 @@ def review_weights(
         "num_threads": threads,
         "verbose": -1,
     }
-    model = lightgbm.train(parameters, lightgbm.Dataset(_rows(history, effects, settled), outcome), 60)
-    chance = np.asarray(model.predict(_rows(history, effects, reviewed), num_threads=threads))
-    weight: Floats = np.clip(outcome.mean() / chance, *CLIP)
-    return weight / weight.mean()
+    model = lightgbm.train(parameters, lightgbm.Dataset(_with_crowding(history, settled, rows), outcome), 60)
+    chance = np.asarray(model.predict(_with_crowding(history, reviewed, X), num_threads=threads))
+    clipped = np.clip(outcome.mean() / chance, *CLIP)
+    weight: Floats = clipped / clipped.mean()
+    return weight
 
 
-def _rows(history: History, effects: Mapping[int, Effects], rows: pd.DataFrame) -> NDArray[np.float32]:
+def _with_crowding(history: History, rows: pd.DataFrame, X: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pair rows with the officers' load beside them: the month's applications at the institution over its reviews."""
-    X = pair_matrix_of(history, effects, rows["demand"].to_numpy(), rows["product"].to_numpy())
     owner = history.catalog.columns["institution_id"]
     made = history.applications
     load = pd.DataFrame({"at": owner[made["product"].to_numpy()], "month": made["applied_on"].dt.to_period("M")})

@@ -72,9 +72,9 @@ def _fit(marketplace: Marketplace, demands: Demands, rows: Ints) -> Floats:
 def _hassle(marketplace: Marketplace, demands: Demands, rows: Ints) -> Floats:
     """Security costs effort, less where the enterprise came to offer just that."""
     accepts = np.stack([marketplace.listed(kind, "collateral_kinds") for kind in COLLATERAL])
-    secured = accepts.any(axis=0)[None, :]
+    secured = np.atleast_1d(accepts.any(axis=0))[None, :]
     has = demands.offered[rows].astype(float) @ accepts.astype(float) > 0
-    offers_any = demands.offered[rows].any(axis=1)[:, None]
+    offers_any = np.atleast_1d(demands.offered[rows].any(axis=1))[:, None]
     return np.asarray(np.where(secured, np.where(has, 0.5, -1.2), np.where(offers_any, -0.15, 0.15)))
 
 

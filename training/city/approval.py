@@ -4,7 +4,7 @@ An institution reads the papers by steps of a table, not by a smooth curve; weig
 industry, a place and a size, and caps nobody publishes are its own. The chance of approval is P(approve | reviewed).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +58,8 @@ def set_habits(world: World, institutions: Institutions, seed: int) -> Lending:
     rng = stream(seed, 14)
     banks, kinds = len(institutions), institutions.kind
     shape = (banks, len(SECTIONS))
-    weights = np.exp(rng.normal(0, 0.25, (7, len(FACTORS)))[kinds] + rng.normal(0, 0.22, (banks, len(FACTORS))))
-    start = 0.6 * rng.normal(0, 1, (7, len(SECTIONS)))[kinds] + 0.8 * rng.normal(0, 1, shape)
+    weights = np.exp(rng.normal(0, 0.25, (7, len(FACTORS)))[kinds] + rng.normal(0, 0.17, (banks, len(FACTORS))))
+    start = 0.8 * rng.normal(0, 1, (7, len(SECTIONS)))[kinds] + 0.6 * rng.normal(0, 1, shape)
     steps = rng.normal(0, 1, (RECORD_MONTHS, *shape)) * world.drift
     steps[:DEMAND_MONTH_0] = 0
     if world.break_month:
@@ -174,7 +174,7 @@ def cover_points(marketplace: Marketplace, demands: Demands, rows: Ints) -> Floa
     value = np.where(np.isnan(demands.appraised_cny[rows]), 0.7 * amount, demands.appraised_cny[rows])
     cover = value @ accepts / amount
     points = _step(cover, (0.5, 1.2, 1.6, 2.2), (-1.2, -0.4, 0.1, 0.4, 0.7))
-    return np.asarray(np.where(accepts.any(axis=0)[None, :], points, 0.0))
+    return np.asarray(np.where(np.atleast_1d(accepts.any(axis=0))[None, :], points, 0.0))
 
 
 def meet_targets(lending: Lending, marketplace: Marketplace, logit: Floats, weight: Floats) -> Lending:
@@ -185,8 +185,7 @@ def meet_targets(lending: Lending, marketplace: Marketplace, logit: Floats, weig
         x, w = logit[:, columns].ravel(), weight[:, columns].ravel()
         if w.sum() > 0:
             intercept[k] += _solve(x[w > 0], w[w > 0], sum(family.approval) / 2)
-    values = {**lending.__dict__, "intercept": intercept}
-    return Lending(**values)
+    return replace(lending, intercept=intercept)
 
 
 def _solve(logit: Floats, weight: Floats, target: float) -> float:

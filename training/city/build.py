@@ -3,11 +3,9 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager
-from datetime import date
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from features.schema import SOURCES
 from features.sources import SourceTables
+from training.city.actors import City, Log
 from training.city.admission import admit, catalogue_bytes, open_catalogue
 from training.city.catalogue import stock_marketplace
 from training.city.demands import demand_table, publish_demands
@@ -25,7 +24,7 @@ from training.city.enterprises import Ints, found_enterprises
 from training.city.holdings import hold
 from training.city.institutions import open_institutions
 from training.city.invoices import invoice_table
-from training.city.log import City, Log, live
+from training.city.log import live
 from training.city.panel import live_through
 from training.city.parameters import DEMAND_MONTH_0, FIRST_DAY, HOLD_OUT_FIRST_DAY, LAST_DAY, MONTHS, World, world_named
 from training.city.records import credit_frame, event_frames, monthly_frames
@@ -119,14 +118,13 @@ def _build(directory: Path, world: World, seed: int, sizes: dict[str, int], step
 def _admitter(directory: Path, city: City) -> Callable[[int, Ints], npt.NDArray[np.int8]]:
     """Verdicts from profiles as known on the first day of each month, loans of the log so far included."""
     catalog = open_catalogue(city.institutions, city.marketplace)
+    _write_credit(directory, city)
+    # Views over the files: the handle sees credit records written anew, and stays warm from month to month.
+    tables = SourceTables.from_directory(directory / "sources")
 
     def verdicts(month: int, rows: Ints) -> npt.NDArray[np.int8]:
         _write_credit(directory, city)
-        tables = SourceTables.from_directory(directory / "sources")
-        try:
-            columns = snapshot(tables, MONTHS[month].date(), city.enterprises)
-        finally:
-            tables.close()
+        columns = snapshot(tables, MONTHS[month].date(), city.enterprises)
         return admit(catalog, columns, city.enterprises, city.demands, rows)
 
     return verdicts
@@ -180,13 +178,10 @@ def digest(directory: Path) -> str:
 
 
 @contextmanager
-def _steps(show: bool, total: int) -> Any:
+def _steps(show: bool, total: int) -> Iterator[Callable[[str], None]]:
     if not show:
         yield lambda _: None
         return
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task("simulated city", total=total)
         yield lambda name: bar.update(task, advance=1, description=f"simulated city: {name}")
-
-
-__all__ = ["AbstractContextManager", "build", "date", "digest"]

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from training.city import clauses
 from training.city.enterprises import DIVISIONS
-from training.city.families import FAMILIES, Family
+from training.city.families import FAMILIES
+from training.city.family import Family
 from training.city.institutions import KINDS, Institutions
 from training.city.parameters import stream
 
@@ -19,8 +20,8 @@ WAN = 10_000
 class Marketplace:
     """Products as JSON-ready mappings and, row for row, as arrays.
 
-    ``family`` indexes ``FAMILIES``; ``rate`` is the middle of the quote and ``cost`` that with fees, both yearly shares;
-    ``strength`` is how well known a product is, hidden.
+    ``family`` indexes ``FAMILIES``; ``rate`` is the middle of the quote and ``cost`` that with fees, both
+    yearly shares; ``strength`` is how well known a product is, hidden.
     """
 
     products: tuple[dict[str, object], ...]
@@ -69,7 +70,7 @@ def _family_counts(count: int) -> npt.NDArray[np.int64]:
         counts[int(np.argmax(shares * count - counts))] += 1 if counts.sum() < count else 0
         if counts.sum() > count:
             counts[int(np.argmax(counts))] -= 1
-    return counts
+    return np.asarray(counts, dtype=np.int64)
 
 
 def _sellers(family: Family, institutions: Institutions) -> npt.NDArray[np.int64]:
@@ -178,8 +179,7 @@ def _rules(
             rules.append(clauses.NUMERIC["trademarks"](1))
         elif name in {"cover", "exports", "patents", "young"} or rng.random() < 0.8:
             rules.append(clauses.NUMERIC[name](_plain(rng.choice(thresholds))))
-    for flag in family.flags:
-        rules.append(_flag(rng, flag, flavour))
+    rules.extend([_flag(rng, flag, flavour) for flag in family.flags])
     if rng.random() < 0.5:
         rules.append(clauses.NOT_DISHONEST)
     kind = KINDS[institutions.kind[owner]]

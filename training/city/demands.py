@@ -121,7 +121,7 @@ def _purposes(rng: np.random.Generator, e: Enterprises, panel: Panel, who: Ints,
     weight[:, 5] += np.where(e.exporter[who], 0.3, 0.0)
     weight[:, 6] += np.where(e.tech[who], 0.2, 0.0)
     edges = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
-    return np.minimum((rng.random(k)[:, None] > edges).sum(axis=1), 6).astype(np.int64)
+    return np.asarray(np.minimum((rng.random(k)[:, None] > edges).sum(axis=1), 6), dtype=np.int64)
 
 
 def _asked(rng: np.random.Generator, purpose: Ints) -> Bools:

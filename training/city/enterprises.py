@@ -71,10 +71,11 @@ INDUSTRIES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Enterprises:
-    """All enterprises, one row each, in order of their codes; ``quality`` and ``reputation`` are hidden and never enter a record as such.
+    """All enterprises, one row each, in order of their codes.
 
-    ``quality`` is (enterprises, months), about standard normal; ``revenue_cny`` is the level of a year.
-    ``industry`` and ``division`` index ``INDUSTRIES`` and ``DIVISIONS``; ``size`` indexes ``SIZES``.
+    ``quality`` (enterprises, months), about standard normal, ``growth`` and ``reputation`` are hidden and never enter a
+    record as such; ``revenue_cny`` is the level of a year. ``industry``, ``division`` and ``size`` index
+    ``INDUSTRIES``, ``DIVISIONS`` and ``SIZES``.
     """
 
     uscc: npt.NDArray[np.object_]

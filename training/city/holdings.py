@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.city.enterprises import Enterprises, Floats, Ints
-from training.city.parameters import FIRST_DEMAND_DAY, World, stream
+from training.city.parameters import FIRST_DEMAND_DAY, LAST_DAY, World, stream
 
 HONOURS = ("hnte", "tech_sme", "srdi", "little_giant", "gazelle", "export_brand", "agri_leader")
 RIGHTS = ("invention_patent", "utility_model", "design", "trademark")
@@ -25,6 +25,24 @@ SOURCES_LACKING = {
 }
 
 
+CASES = ("civil", "enforcement", "dishonest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases:
+    """Court cases, one row each: whose, its kind (index of ``CASES``), the day of filing, against or by it."""
+
+    enterprise: Ints
+    kind: Ints
+    filed_on: npt.NDArray[np.datetime64]
+    defendant: npt.NDArray[np.bool_]
+
+    def known_before(self, day: np.datetime64, kind: str, n: int) -> Floats:
+        """Cases of a kind against each of ``n`` enterprises filed before a day."""
+        mine = (self.kind == CASES.index(kind)) & self.defendant & (self.filed_on < day)
+        return np.bincount(self.enterprise[mine], minlength=n).astype(float)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Holdings:
     """Counts and values per enterprise; ``present[source]`` says whether the platform holds that source for it."""
@@ -34,9 +52,7 @@ class Holdings:
     honour_from: dict[str, npt.NDArray[np.datetime64]]
     property_value: Floats
     mortgaged: Floats
-    suits: Ints
-    enforcements: Ints
-    dishonest: npt.NDArray[np.bool_]
+    cases: Cases
     present: dict[str, npt.NDArray[np.bool_]]
 
 
@@ -64,9 +80,7 @@ def hold(world: World, enterprises: Enterprises, seed: int) -> Holdings:
         honour_from=starts,
         property_value=value,
         mortgaged=np.round(value * np.where(rng.random(n) < 0.35, rng.uniform(0.1, 0.7, n), 0), -4),
-        suits=rng.poisson(np.exp(-1.7 - 0.5 * quality + 0.5 * size)),
-        enforcements=(rng.random(n) < 0.05 * np.exp(-0.85 * quality)).astype(np.int64),
-        dishonest=rng.random(n) < 0.012 * np.exp(-0.9 * quality),
+        cases=_cases(rng, enterprises, quality),
         present=_present(world, rng, enterprises, quality),
     )
 
@@ -90,6 +104,23 @@ def _honours(
     day = np.datetime64(FIRST_DEMAND_DAY)
     starts = {name: day - rng.integers(-200, 1000, n).astype("timedelta64[D]") for name in HONOURS}
     return honours, starts
+
+
+def _cases(rng: np.random.Generator, enterprises: Enterprises, quality: Floats) -> Cases:
+    counts = (
+        rng.poisson(np.exp(-1.5 - 0.5 * quality + 0.5 * enterprises.size)),
+        rng.random(len(quality)) < 0.06 * np.exp(-0.85 * quality),
+        rng.random(len(quality)) < 0.014 * np.exp(-0.9 * quality),
+    )
+    who = np.concatenate([np.repeat(np.arange(len(quality)), c.astype(np.int64)) for c in counts])
+    kind = np.repeat(np.arange(len(CASES)), [int(c.sum()) for c in counts])
+    filed = np.datetime64(LAST_DAY) - rng.integers(30, 1100, len(who)).astype("timedelta64[D]")
+    return Cases(
+        enterprise=who,
+        kind=kind,
+        filed_on=np.maximum(filed, enterprises.registered_on[who] + np.timedelta64(60, "D")),
+        defendant=(kind > 0) | (rng.random(len(who)) < 0.75),
+    )
 
 
 def _present(

@@ -15,7 +15,7 @@ SWAP = 0.35
 
 @dataclass(frozen=True, kw_only=True)
 class Lists:
-    """Lists (demands, slots): product index or -1, chance of that product at that slot, and whether chance put it there.
+    """Lists (demands, slots): product index or -1, its chance at that slot, and whether chance put it there.
 
     The propensity is that of the randomised part, given the base list.
     """

@@ -138,5 +138,5 @@ def _credit(rng: np.random.Generator, enterprises: Enterprises) -> tuple[Floats,
 def loan_classes(overdue_days: Ints, outstanding: Floats) -> npt.NDArray[np.object_]:
     """Five-category class from days past due; ``None`` without a loan."""
     grade = np.digitize(overdue_days, [1, 90, 180])
-    names = np.array(CLASSES, dtype=object)[grade]
-    return np.asarray(np.where(outstanding > 0, names, None))
+    names = np.array([*CLASSES, None], dtype=object)
+    return np.asarray(names[np.where(outstanding > 0, grade, len(CLASSES))])

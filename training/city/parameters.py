@@ -18,7 +18,7 @@ HOLD_OUT_FIRST_DAY = date(2026, 9, 1)
 
 MONTHS = pd.date_range(FIRST_DAY, LAST_DAY, freq="MS")
 RECORD_MONTHS = len(MONTHS)
-DEMAND_MONTH_0 = int(np.searchsorted(MONTHS, pd.Timestamp(FIRST_DEMAND_DAY)))
+DEMAND_MONTH_0 = 12 * (FIRST_DEMAND_DAY.year - FIRST_DAY.year) + FIRST_DEMAND_DAY.month - FIRST_DAY.month
 LIST_LENGTH = 10
 MAX_APPLICATIONS = 3
 
@@ -67,8 +67,8 @@ class World:
     capacity_ratio: float = 1.0
     popularity: float = 1.0
     relationship_exposure: float = 0.5
-    relationship_apply: float = 0.25
-    relationship_approve: float = 0.25
+    relationship_apply: float = 0.2
+    relationship_approve: float = 0.22
     rate: float = 0.8
     speed: float = 0.45
     nearness: float = 0.6
@@ -95,7 +95,7 @@ WORLDS: dict[str, World] = {
     for world in (
         World(
             name="default",
-            about="Every mechanism at a middling strength; as many reviews as files, though not at the same institutions.",
+            about="Every mechanism at a middling strength; as many reviews as files, but not where files go.",
         ),
         World(
             name="crowded",

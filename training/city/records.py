@@ -1,10 +1,10 @@
-"""The raw tables of every source but invoices, as their keepers would hand them over, each row with its known-on day."""
+"""The raw tables of every source but invoices, as their keepers hand them over, each row with its known-on day."""
 
 import numpy as np
 import pandas as pd
 
 from training.city.enterprises import DIVISIONS, INDUSTRIES, Enterprises, Floats, Ints
-from training.city.holdings import RIGHTS, Holdings
+from training.city.holdings import CASES, RIGHTS, Holdings
 from training.city.panel import GRADES, Panel, loan_classes
 from training.city.parameters import FIRST_DAY, FIRST_DEMAND_DAY, LAST_DAY, MONTHS, stream
 
@@ -86,7 +86,8 @@ def _monthly(
     known = next_month[month] + rng.integers(*lag, len(row)).astype("timedelta64[D]")
     frame = {"uscc": enterprises.uscc[row], "known_on": known, "period": ends[month]}
     frame |= {name: values[row, month] for name, values in columns.items()}
-    return pd.DataFrame(frame)[known <= _LAST].reset_index(drop=True)
+    rows: pd.DataFrame = pd.DataFrame(frame).loc[known <= _LAST]
+    return rows.reset_index(drop=True)
 
 
 def event_frames(enterprises: Enterprises, panel: Panel, holdings: Holdings, seed: int) -> dict[str, pd.DataFrame]:
@@ -164,32 +165,31 @@ def _spread(counts: Ints, present: np.ndarray) -> Ints:
 
 
 def _court(rng: np.random.Generator, e: Enterprises, h: Holdings) -> pd.DataFrame:
+    """Cases as filed, and again once closed; an enforcement or an entry in the list stays open."""
     present = h.present["court"]
-    frames = []
-    for kind, counts in (("civil", h.suits), ("enforcement", h.enforcements), ("dishonest", h.dishonest.astype(int))):
-        rows = _spread(counts, present)
-        k = len(rows)
-        filed = np.datetime64(LAST_DAY) - rng.integers(30, 900, k).astype("timedelta64[D]")
-        filed = np.maximum(filed, e.registered_on[rows] + np.timedelta64(60, "D"))
-        known = filed + rng.integers(5, 40, k).astype("timedelta64[D]")
-        closed = filed + rng.integers(60, 400, k).astype("timedelta64[D]")
-        closed = np.where((kind == "civil") & (closed <= known), closed, np.datetime64("NaT"))
-        frame = pd.DataFrame(
-            {
-                "uscc": e.uscc[rows],
-                "known_on": known,
-                "case_no": [f"SIM-{kind[:2].upper()}-{i:06d}" for i in range(k)],
-                "filed_on": filed,
-                "role": np.where(rng.random(k) < (0.75 if kind == "civil" else 1.0), "defendant", "plaintiff"),
-                "kind": kind,
-                "amount_cny": np.round(e.revenue_cny[rows] * rng.lognormal(-4, 1, k), 2),
-                "closed_on": closed,
-            }
-        )
-        frames.append(frame[frame["known_on"] <= pd.Timestamp(LAST_DAY)])
+    shown = present[h.cases.enterprise]
+    who, filed = h.cases.enterprise[shown], h.cases.filed_on[shown]
+    k = len(who)
+    kinds = np.array(CASES, dtype=object)[h.cases.kind[shown]]
+    closed = filed + rng.integers(60, 400, k).astype("timedelta64[D]")
+    opened = pd.DataFrame(
+        {
+            "uscc": e.uscc[who],
+            "known_on": filed + rng.integers(5, 40, k).astype("timedelta64[D]"),
+            "case_no": [f"SIM-CASE-{i:06d}" for i in range(k)],
+            "filed_on": filed,
+            "role": np.where(h.cases.defendant[shown], "defendant", "plaintiff"),
+            "kind": kinds,
+            "amount_cny": np.round(e.revenue_cny[who] * rng.lognormal(-4, 1, k), 2),
+            "closed_on": np.full(k, np.datetime64("NaT", "s")),
+        }
+    )
+    ended = opened.assign(closed_on=closed, known_on=closed + np.timedelta64(12, "D"))[kinds == "civil"]
+    rows = pd.concat([opened, ended], ignore_index=True)
+    rows = rows[rows["known_on"] <= pd.Timestamp(LAST_DAY)]
     none = _searched(rng, e.uscc[present], "case_no")
     base = pd.DataFrame(none).assign(filed_on=none["known_on"], role="defendant", amount_cny=np.nan)
-    return _stack([base.assign(closed_on=np.datetime64("NaT", "s")), *frames])
+    return _stack([base.assign(closed_on=np.datetime64("NaT", "s")), rows])
 
 
 def _rights(rng: np.random.Generator, e: Enterprises, h: Holdings) -> pd.DataFrame:

@@ -7,29 +7,39 @@ import numpy.typing as npt
 
 from features.profile import build_profiles, profile_columns
 from features.sources import SourceTables
-from training.city.enterprises import SIZES, Enterprises
-from training.city.state import Floats
+from matcher.policy.size import size_classes
+from training.city.enterprises import Enterprises, Floats
 
 Columns = dict[str, npt.NDArray[np.generic]]
 
 
 def snapshot(tables: SourceTables, day: date, enterprises: Enterprises) -> Columns:
     """Profile columns of all enterprises, in their order."""
-    frame = build_profiles(tables, day, enterprises=list(enterprises.uscc)).reindex(enterprises.uscc)
+    frame = build_profiles(tables, day).reindex(enterprises.uscc)
     columns: Columns = dict(profile_columns(frame))
-    columns["size_class"] = _size(columns, enterprises)
+    columns["size_class"] = _size(columns)
     columns["platform_rating"] = _rating(columns)
     return columns
 
 
-def _size(columns: Columns, enterprises: Enterprises) -> npt.NDArray[np.object_]:
-    known = ~np.isnan(columns["revenue_annual_cny"].astype(float)) | ~np.isnan(columns["sales_12m_cny"].astype(float))
-    return np.where(known, np.array(SIZES, dtype=object)[enterprises.size], None)
+def _size(columns: Columns) -> npt.NDArray[np.object_]:
+    def first(*names: str) -> Floats:
+        value = columns[names[0]].astype(float)
+        for name in names[1:]:
+            value = np.where(np.isnan(value), columns[name].astype(float), value)
+        return value
+
+    return size_classes(
+        columns["industry_code"].astype(object),
+        first("headcount", "employees_reported"),
+        first("revenue_annual_cny", "taxed_sales_12m_cny", "sales_12m_cny"),
+        columns["assets_total_cny"].astype(float),
+    )
 
 
 def _rating(columns: Columns) -> npt.NDArray[np.object_]:
     def known(name: str) -> Floats:
-        return np.nan_to_num(columns[name].astype(float))
+        return np.asarray(np.nan_to_num(columns[name].astype(float)))
 
     points = (
         0.3 * np.log1p(np.maximum(known("sales_12m_cny"), 0) / 1e5)
@@ -39,5 +49,6 @@ def _rating(columns: Columns) -> npt.NDArray[np.object_]:
         - 0.15 * known("credit_inquiries_3m")
     )
     edges = np.quantile(points, [0.10, 0.32, 0.70, 0.92])
-    letters = np.array(list("EDCBA"), dtype=object)[np.digitize(points, edges)]
-    return np.where(np.isnan(columns["sales_12m_cny"].astype(float)), None, letters)
+    letters = np.array([*"EDCBA", None], dtype=object)
+    unknown = np.isnan(columns["sales_12m_cny"].astype(float))
+    return np.asarray(letters[np.where(unknown, 5, np.digitize(points, edges))])

@@ -35,9 +35,16 @@ def state_of(enterprises: Enterprises, panel: Panel, holdings: Holdings, month: 
         "lenders": panel.lenders[:, month - 1].astype(float),
         "prior_loan": panel.ever_borrowed[:, month - 1].astype(float),
         "debt_share": panel.outstanding[:, month - 1] / np.maximum(total, 1.0),
-        "cases": (2.0 * holdings.enforcements + 4.0 * holdings.dishonest + 0.5 * holdings.suits),
+        "cases": _case_load(holdings, month, len(enterprises)),
         "exports": panel.export[:, year].sum(axis=1),
         "property_free": np.maximum(holdings.property_value - holdings.mortgaged, 0.0),
         "missing": np.asarray(missing, dtype=float),
         "quality": enterprises.quality[:, month],
     }
+
+
+def _case_load(holdings: Holdings, month: int, n: int) -> Floats:
+    """Cases filed by the start of a month, the graver kinds counting for more."""
+    day = MONTHS[month].to_datetime64()
+    weight = {"civil": 0.5, "enforcement": 2.0, "dishonest": 4.0}
+    return np.asarray(sum(w * holdings.cases.known_before(day, kind, n) for kind, w in weight.items()))

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.schema import Source
-from training.city.log import City, Log
+from training.city.actors import City, Log
 from training.city.parameters import DEMAND_MONTH_0, LAST_DAY, MONTHS
 
 _TYPES = {
@@ -42,7 +42,7 @@ def application_table(city: City, log: Log) -> pa.Table:
     files, loans = log.files, log.loans.by_application
     banks = [str(r["institution_id"]) for r in city.institutions.records]
     products = [str(p["product_id"]) for p in city.marketplace.products]
-    paid = [loans[f.application] if f.application in loans else None for f in files]
+    paid = [loans.get(f.application) for f in files]
     known = [loan if loan is not None and loan.disbursed_on <= LAST_DAY else None for loan in paid]
     ended = [None if loan is None or loan.matures_on > LAST_DAY else loan.matures_on for loan in known]
     rates = [(float(str(p["rate_low"])) + float(str(p["rate_high"]))) / 2 for p in city.marketplace.products]

@@ -34,4 +34,4 @@ def tie(enterprises: Enterprises, institutions: Institutions, seed: int) -> Ties
 
 def is_main(ties: Ties, who: Ints, banks: int) -> Floats:
     """(demands, institutions): 1 at the main bank of the enterprise that asks."""
-    return (ties.main[who][:, None] == np.arange(banks)[None, :]).astype(float)
+    return np.asarray(ties.main[who][:, None] == np.arange(banks)[None, :], dtype=float)

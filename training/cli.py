@@ -1,0 +1,175 @@
+"""``matcher-train``: build worlds, fit, measure, choose a size; heavy libraries load with their command."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(help="Train and measure the models of credit-matcher.", no_args_is_help=True)
+
+WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
+Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
+Models = Annotated[Path, typer.Option("--models", help="Folder of the ranker's bundles.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON instead of tables.")]
+Small = Annotated[bool, typer.Option("--small", help="A small world of 1,000 enterprises × 60 products.")]
+
+CACHE, MODELS = Path(".local/city"), Path("models/ranker")
+
+
+@app.command()
+def city(
+    out: Annotated[Path, typer.Option("--out", help="Directory to build in.")],
+    world: WorldName = "default",
+    seed: Annotated[int | None, typer.Option(help="Seed; the world's own by default.")] = None,
+    enterprises: Annotated[int | None, typer.Option(help="Number of enterprises.")] = None,
+    demands: Annotated[int | None, typer.Option(help="Number of demands.")] = None,
+    small: Small = False,
+) -> None:
+    """Build a simulated world."""
+    from training.city.build import DEFAULT_SEED, build
+
+    build(
+        out,
+        world,
+        seed=DEFAULT_SEED if seed is None else seed,
+        enterprises=enterprises,
+        demands=demands,
+        small=small,
+        progress=sys.stderr.isatty(),
+    )
+    typer.echo(f"{world}: {out}")
+
+
+@app.command()
+def fit(world: WorldName = "default", cache: Cache = CACHE, models: Models = MODELS, small: Small = False) -> None:
+    """Fit a ranker, measure it and write its bundle; the champion stays who it is."""
+    from training.train import train as run
+
+    folder, _ = run(_world(cache, world, small), models, progress=sys.stderr.isatty(), champion=False)
+    typer.echo(str(folder))
+
+
+@app.command()
+def train(
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    small: Small = False,
+    as_json: AsJson = False,
+) -> None:
+    """City, fit, evaluate: from nothing to a champion and its report."""
+    from training.train import train as run
+
+    folder, report = run(_world(cache, world, small), models, progress=sys.stderr.isatty())
+    _show({world: report | {"bundle": folder.name}}, as_json)
+
+
+@app.command()
+def evaluate(
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    small: Small = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure on the held-out months: the champion where it was trained on that world, else a ranker fitted to it."""
+    from training.city.parameters import WORLDS
+
+    reports = {}
+    for name in sorted(WORLDS) if world == "all" else [world]:
+        reports[name] = _report(_world(cache, name, small), models)
+        if not as_json:
+            _show({name: reports[name]}, as_json)
+    if as_json:
+        _show(reports if world == "all" else reports[world], as_json)
+
+
+@app.command()
+def curve(world: WorldName = "default", cache: Cache = CACHE, small: Small = False, as_json: AsJson = False) -> None:
+    """The quality–latency curve over model sizes."""
+    import tempfile
+
+    from training.curve import curve as run
+
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = run(_world(cache, world, small), Path(scratch), progress=sys.stderr.isatty())
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(value if isinstance(value, str) else f"{value:.4f}" for value in row.values()))
+    Console().print(table)
+
+
+def _world(cache: Path, name: str, small: bool) -> Path:
+    """The directory of a world, built where absent."""
+    directory = cache / (f"{name}-small" if small else name)
+    if not (directory / "manifest.json").is_file():
+        from training.city.build import build
+
+        typer.echo(f"building the world {name} in {directory}", err=True)
+        build(directory, name, small=small, progress=sys.stderr.isatty())
+    return directory
+
+
+def _report(world: Path, models: Path) -> dict[str, Any]:
+    import tempfile
+
+    from matcher.ranker import BundleError, Ranker
+    from training.dataset import read_history
+    from training.evaluate import evaluate as measure
+    from training.evaluate import verdict
+    from training.train import train as run
+
+    progress = sys.stderr.isatty()
+    history = read_history(world, progress=progress)
+    try:
+        ranker = Ranker.load(models)
+        served = ranker.manifest.get("data_hash") == history.digest
+    except BundleError:
+        served = False
+    if served:
+        report = measure(history, world, ranker) | {"bundle": ranker.version}
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder, report = run(world, Path(scratch), progress=progress)
+            report |= {"bundle": f"{folder.name} (fitted now)"}
+    return report | {"aims": verdict(report)}
+
+
+def _show(reports: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(reports, indent=1, ensure_ascii=False))
+        return
+    console = Console()
+    for name, report in reports.items():
+        console.print(f"[bold]{name}[/bold] (simulated) · {report['bundle']} · {report['held_out']}")
+        console.print(_probability_table(report))
+        ranking = Table("NDCG@10", "")
+        for ranker, value in sorted(report["ndcg_at_10"].items(), key=lambda item: -item[1]):
+            ranking.add_row(ranker, f"{value:.4f}")
+        console.print(ranking)
+
+
+def _probability_table(report: dict[str, Any]) -> Table:
+    table = Table("", "segment", "rows", "AUC", "oracle", "ECE", "said", "true")
+    for which in ("p_apply", "p_approve"):
+        for segment, m in report[which].items():
+            table.add_row(which, segment, *_cells(m))
+    for name, m in report["logged"].items():
+        table.add_row("logged", name, *_cells(m))
+    return table
+
+
+def _cells(measured: dict[str, float]) -> list[str]:
+    names = ("auc", "oracle_auc", "ece", "mean_said", "mean_true")
+    return [f"{measured['rows']:.0f}", *(f"{measured[name]:.4f}" if name in measured else "–" for name in names)]
+
+
+if __name__ == "__main__":
+    app()
