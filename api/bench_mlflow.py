@@ -22,6 +22,7 @@ from api.settings import Settings
 from features.pair_columns import PAIR_NAMES
 from matcher.ranker import APPROVE_MODEL, champion_directory
 
+_SERVE = ("-m", "mlflow", "models", "serve", "--env-manager", "local", "--host", "127.0.0.1", "--workers", "1")
 _SAVE = """
 import sys, lightgbm, mlflow.lightgbm
 mlflow.lightgbm.save_model(lightgbm.Booster(model_file=sys.argv[1]), sys.argv[2], pip_requirements=[])
@@ -46,8 +47,7 @@ def measure_mlflow(settings: Settings, rows: int, requests: int) -> dict[str, An
             raise RuntimeError(f"mlflow could not save the model: {done.stderr.strip()[-300:]}")
         port = free_port()
         with subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(saved), "-p", str(port)]
-            + ["--env-manager", "local", "--host", "127.0.0.1", "--workers", "1"],
+            [sys.executable, *_SERVE, "-m", str(saved), "-p", str(port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
