@@ -1,16 +1,18 @@
 """The app: routers under one roof, every error a problem document, every request counted."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import bodies, documented, errors
 from api.instance import Instance
+from api.metrics import Metrics
 from api.routers import demands, enterprises, health, lists, policies, products, recommendations
 from api.service import Service
 from api.settings import Settings
@@ -51,7 +53,7 @@ def create_app(
     app.state.service = Service(settings, opened)
     errors.install(app)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
-    app.middleware("http")(_count)
+    app.add_middleware(Counted, metrics=app.state.service.metrics)
     for router in (recommendations, products, enterprises, demands, policies, lists, health):
         app.include_router(router.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
@@ -65,14 +67,31 @@ async def _on_bad_parameter(request: Request, error: Exception) -> Response:
     return errors.problem_response(request, errors.invalid(faults))
 
 
-async def _count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    since = time.perf_counter()
-    response = await call_next(request)
-    metrics = request.app.state.service.metrics
-    route = getattr(request.scope.get("route"), "path", "unknown")
-    metrics.requests.labels(route, response.status_code).inc()
-    metrics.latency.labels(route).observe(time.perf_counter() - since)
-    return response
+class Counted:
+    """Counts every request and its time, as plain ASGI."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and note status and time."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        since, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.requests.labels(route, status).inc()
+            self._metrics.latency.labels(route).observe(time.perf_counter() - since)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,15 @@ def measure_mlflow(settings: Settings, rows: int, requests: int) -> dict[str, An
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"},
         ) as server:
             try:
                 wait_until_ready(port, "/ping", server)
                 times = _scores(port, rows, requests)
             finally:
                 # mlflow starts a server of its own below this process: the whole group is ours to end.
-                os.killpg(server.pid, signal.SIGTERM)
+                with suppress(ProcessLookupError):
+                    os.killpg(server.pid, signal.SIGTERM)
                 server.wait(timeout=30)
     ordered = sorted(times)
     return {

@@ -73,9 +73,21 @@ def open_world(directory: Path) -> World:
 
 
 def load_world(store: Store, world: World) -> None:
-    """Keep a world's marketplace, demands and consents, all of it or nothing; nothing happens where it is kept."""
-    if store.read(lambda connection: marketplace.stated(connection, LOADED)) is not None:
+    """Keep a world's marketplace, demands and consents, all of it or nothing; nothing happens where it is kept.
+
+    Raises
+    ------
+    NoWorldError
+        If the store holds another world.
+    """
+    loaded = store.read(lambda connection: marketplace.stated(connection, LOADED))
+    if loaded == world.digest:
         return
+    if loaded is not None:
+        raise NoWorldError(
+            f"The store holds another world ({loaded[:12]}) than {world.directory} ({world.digest[:12]}): "
+            "point MATCHER_HOME or DATABASE_URL elsewhere, or remove the old store."
+        )
     catalogue = (world.directory / "catalog.json").read_bytes()
     catalog = Catalog.from_json(catalogue)
     document = json.loads(catalog.to_json())
