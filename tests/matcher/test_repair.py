@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matcher.catalog_fields import RULE_FIELDS, FieldType
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, NearMiss, Repair, Repayment
 from matcher.eligibility import FAIL, PASS, UNKNOWN, ExtraCheck, judge
 from matcher.repair import OFFICES, near_misses
@@ -168,7 +169,7 @@ def apply(repairs: tuple[Repair, ...], demand: Demand, profile: dict[str, Any]) 
         room, _, name = repair.field.partition(".")
         if room == "profile":
             operator, _, value = repair.after.partition(" ")
-            profile[name] = met(operator, value.split(", ")[0], profile, name)
+            profile[name] = met(operator, value.split(", ")[0], name)
         elif name == "collateral":
             demand = replace(demand, collateral=after_items(demand, repair))
         elif room == "demand":
@@ -176,16 +177,12 @@ def apply(repairs: tuple[Repair, ...], demand: Demand, profile: dict[str, Any]) 
     return demand, profile
 
 
-def met(operator: str, value: str, profile: dict[str, Any], name: str) -> Any:
-    if operator in {"not_in", "starts_with_none"} or (operator == "ne" and not is_number(value)):
-        return "-"
-    if is_number(value) and not name.endswith("division_code"):
-        return float(value == "True" or (value != "False" and float(value))) + (operator == "ne")
-    return value
-
-
-def is_number(value: str) -> bool:
-    return value in {"True", "False"} or value.replace(".", "", 1).isdigit()
+def met(operator: str, value: str, name: str) -> float | str:
+    """A record that meets the requirement, read as the type of its field says."""
+    if RULE_FIELDS[f"profile.{name}"].type is FieldType.CODE:
+        return "-" if operator in {"ne", "not_in", "starts_with_none"} else value
+    number = {"True": 1.0, "False": 0.0}.get(value)
+    return (float(value) if number is None else number) + (operator == "ne")
 
 
 def after_items(demand: Demand, repair: Repair) -> tuple[Collateral, ...]:
