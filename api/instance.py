@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from threading import Lock
 
 from api.auth import Keyring
@@ -15,7 +16,8 @@ from api.world import World, load_world, names, open_world
 from matcher.catalog import Catalog
 from matcher.matching import Matcher
 from matcher.policy import default_rulebook
-from matcher.ranker import Ranker
+from matcher.ranker import Ranker, champion_directory
+from matcher.rating import RatingModel
 from matcher.store import marketplace
 from matcher.store.clock import Clock, PinnedClock, SystemClock
 from matcher.store.store import Store, open_store
@@ -104,7 +106,7 @@ def open_instance(settings: Settings, say: Say) -> Instance:
         load_world(store, world)
         step("store")
         catalog = _running_catalogue(store)
-        matcher = Matcher(catalog, ranker, None, default_rulebook())
+        matcher = Matcher(catalog, ranker, _rating(settings.matcher_models / "rating"), default_rulebook())
         step("catalogue and law")
         profiles = open_profiles(world, settings.matcher_home / "profiles")
         step("profiles")
@@ -120,6 +122,15 @@ def open_instance(settings: Settings, say: Say) -> Instance:
         names=names(world),
         matcher=matcher,
     )
+
+
+def _rating(directory: Path) -> RatingModel | None:
+    """The rating in service: the one ``champion.json`` names, else the newest; none where there is no model."""
+    chosen = champion_directory(directory)
+    if chosen != directory:
+        return RatingModel.load(chosen)
+    versions = sorted(directory.glob("*/manifest.json"))
+    return RatingModel.load(versions[-1].parent) if versions else None
 
 
 def _clock(settings: Settings, last_day: date) -> Clock:

@@ -85,7 +85,7 @@ class ProfileBook:
 
     def _rows(self, source: str, uscc: str, added: list[dict[str, Any]]) -> pd.DataFrame:
         path = self.world.sources / f"{source}.parquet"
-        parts = []
+        parts: list[pd.DataFrame] = []
         if path.exists() and uscc in self._row_of:
             parts.append(pq.read_table(path, filters=[("uscc", "=", uscc)]).to_pandas())
         if added:
@@ -93,7 +93,10 @@ class ProfileBook:
         parts = [part for part in parts if len(part)]
         if not parts:
             return pd.DataFrame({name: pd.Series(dtype=object) for name in SOURCES[source].names})
-        return parts[0] if len(parts) == 1 else pd.concat([part.astype(object) for part in parts], ignore_index=True)
+        if len(parts) == 1:
+            return parts[0]
+        joined: pd.DataFrame = pd.concat([part.astype(object) for part in parts], ignore_index=True)
+        return joined
 
 
 def open_profiles(world: World, kept_in: Path) -> ProfileBook:

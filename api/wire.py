@@ -11,7 +11,7 @@ from features.reading_files import Refusal
 from matcher.catalog import Catalog, product_json
 from matcher.domain import Benefit, Check, Cost, NearMiss, Product, Reason, Repair, Text
 from matcher.matching import Item, Question, Recommendation, Versions
-from matcher.standing import Grade
+from matcher.rating import Rating
 
 Json = dict[str, Any]
 
@@ -55,9 +55,28 @@ def versions_json(versions: Versions) -> Json:
     }
 
 
-def rating_json(rating: Grade | None, language: str) -> Json | None:
+def rating_json(rating: Rating | None, language: str) -> Json | None:
     """The platform rating with its factors; null where it cannot be said."""
-    return None if rating is None else {"letter": rating.letter}
+    if rating is None:
+        return None
+    return {
+        "letter": rating.letter,
+        "score": rating.score,
+        "base": rating.base,
+        "default_probability": rating.default_probability,
+        "version": rating.version,
+        "notice": rating.notice.in_language(language),
+        "factors": [
+            {
+                "column": each.column,
+                "value": each.value,
+                "points": each.points,
+                "best_points": each.best_points,
+                "text": each.text.in_language(language),
+            }
+            for each in rating.factors
+        ],
+    }
 
 
 def refusal_words(refusal: Refusal) -> Text:

@@ -24,8 +24,9 @@ from matcher.policy.benefits import Borrower, borrower_of, offer_benefits
 from matcher.policy.fee_caps import CODE, guarantee_cap_verdicts
 from matcher.pricing import all_in_rates, price_offer, pricing_columns
 from matcher.ranker import Ranker
+from matcher.rating import Rating, RatingModel
 from matcher.repair import near_misses
-from matcher.standing import Grade, Rater, Row, missing_sources, size_of
+from matcher.standing import Row, missing_sources, size_of
 
 Floats = NDArray[np.float64]
 Standing = Mapping[str, float | str | None]
@@ -108,7 +109,7 @@ class Recommendation:
     items: tuple[Item, ...]
     near_misses: tuple[NearMiss, ...]
     size_class: str
-    rating: Grade | None
+    rating: Rating | None
     missing_sources: tuple[str, ...]
     stages: Mapping[str, float] = field(compare=False, repr=False)
 
@@ -135,7 +136,7 @@ class Matcher:
         ``None`` where no rating is in service: then the platform rating is unknown.
     """
 
-    def __init__(self, catalog: Catalog, ranker: Ranker, rating: Rater | None, rulebook: Rulebook) -> None:
+    def __init__(self, catalog: Catalog, ranker: Ranker, rating: RatingModel | None, rulebook: Rulebook) -> None:
         self.catalog, self.ranker, self.rating, self.rulebook = catalog, ranker, rating, rulebook
         self.versions = Versions(
             model=ranker.version,
@@ -184,7 +185,7 @@ class Matcher:
             stages=clock.seconds,
         )
 
-    def rate(self, profile: Row) -> Grade | None:
+    def rate(self, profile: Row) -> Rating | None:
         """The platform rating of a profile, ``None`` where no rating is in service."""
         return None if self.rating is None else self.rating.rate(profile)
 
@@ -200,7 +201,7 @@ class Matcher:
         """Verdicts alone, for whoever needs no list."""
         return self._judge(self._standing(question)[2], question)
 
-    def _standing(self, question: Question) -> tuple[Grade | None, str, Standing]:
+    def _standing(self, question: Question) -> tuple[Rating | None, str, Standing]:
         rating = self.rate(question.profile)
         size = size_of(question.profile, question.as_of, self.rulebook)
         letter = None if rating is None else rating.letter

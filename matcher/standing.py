@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
-from typing import Protocol
 
 from features.consent import withheld_columns
 from features.schema import PROFILE, SOURCES
@@ -12,22 +11,6 @@ from matcher.policy.size import size_class
 
 Row = Mapping[str, float | str | None]
 """One enterprise's profile: numbers and flags as floats, codes as text, ``None`` where unknown."""
-
-
-class Grade(Protocol):
-    """A platform rating: its letter, ``None`` where it cannot be said."""
-
-    @property
-    def letter(self) -> str | None: ...
-
-
-class Rater(Protocol):
-    """Rates one enterprise from its profile."""
-
-    @property
-    def version(self) -> str: ...
-
-    def rate(self, row: Row) -> Grade: ...
 
 
 def size_of(row: Row, as_of: date, rulebook: Rulebook) -> str:

@@ -1,6 +1,7 @@
 """One small city, one tiny bundle and one running instance for all tests of the edge."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     (root / "ranker").mkdir()
     write_tiny_bundle(root / "ranker")
+    shutil.copytree(Path(__file__).parents[2] / "models" / "rating", root / "rating")
     return root
 
 

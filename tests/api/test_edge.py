@@ -12,6 +12,8 @@ from api.instance import Instance
 from matcher.store.tables import audit, consents, demands, products, recommendations, record_batches
 from tests.api.in_process import Client
 
+pytestmark = pytest.mark.xdist_group("api")
+
 GOOD_USCC = "91370602MA3TERT037"
 DEMAND: dict[str, Any] = {
     "uscc": GOOD_USCC,

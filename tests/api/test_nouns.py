@@ -9,6 +9,8 @@ import pytest
 from api.instance import Instance
 from tests.api.in_process import Client
 
+pytestmark = pytest.mark.xdist_group("api")
+
 
 def bearer(key: str) -> dict[str, str]:
     """Headers of a key, reading English."""

@@ -10,6 +10,8 @@ from api.instance import Instance
 from tests.api.in_process import Client
 from tests.api.plain_reader import verdict
 
+pytestmark = pytest.mark.xdist_group("api")
+
 KINDS = ("loan", "guarantee", "lease", "insurance")
 PURPOSES = ("working_capital", "equipment", "construction", "loan_repayment", "startup", "export", "research")
 COLLATERAL = ("real_estate", "machinery", "inventory", "receivable", "warehouse_receipt", "invention_patent")
