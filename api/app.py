@@ -30,7 +30,7 @@ def create_app(
     *,
     opened: Instance | None = None,
     say: Callable[[str], None] = lambda _line: None,
-    ready: Callable[[Instance], None] = lambda _instance: None,
+    ready: Callable[[Instance], object] = lambda _instance: None,
 ) -> FastAPI:
     """The app of one service.
 

@@ -52,7 +52,7 @@ class Service:
             return [self.failure or "loading"]
         return [] if self._instance.store.database.is_reachable() else ["store"]
 
-    def start(self, say: Callable[[str], None], ready: Callable[[Instance], None]) -> None:
+    def start(self, say: Callable[[str], None], ready: Callable[[Instance], object]) -> None:
         """Load in the background; ``ready`` is called once the instance answers."""
         if self._instance is not None:
             ready(self._instance)
@@ -68,7 +68,7 @@ class Service:
         if self._instance is not None:
             self._instance.close()
 
-    def _load(self, say: Callable[[str], None], ready: Callable[[Instance], None]) -> None:
+    def _load(self, say: Callable[[str], None], ready: Callable[[Instance], object]) -> None:
         try:
             instance = open_instance(self.settings, say)
             ready(instance)

@@ -22,20 +22,19 @@ _WANTED = 10
 
 def serve(settings: Settings, say: Callable[[str], None]) -> int:
     """Serve until interrupted; the exit status."""
-    loaded: list[str] = []
-    app = create_app(settings, say=say, ready=lambda instance: loaded.append(_introduction(instance, settings)))
+    app = create_app(settings, say=say, ready=ensure_keys)
     server = _Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", access_log=False))
 
     def introduce() -> None:
         service = app.state.service
-        while not service.failure and (not loaded or service.missing()):
+        while service.missing():
+            if service.failure:
+                server.should_exit = True
+                return
             if server.stopping.wait(0.05):
                 return
-        if loaded:
-            sys.stdout.write(loaded[0] + "\n")
-            sys.stdout.flush()
-        else:
-            server.should_exit = True
+        sys.stdout.write(_introduction(service.instance, settings) + "\n")
+        sys.stdout.flush()
 
     threading.Thread(target=introduce, name="introduction", daemon=True).start()
     try:
