@@ -7,6 +7,7 @@ same bit for bit whatever the order of rows, the number of threads, or how many 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import duckdb
 import ibis
@@ -159,16 +160,17 @@ def _typed(rows: Table, name: str, dtype: str) -> Table:
     return rows[name].cast("string" if dtype == "string" else "float64").name(name)
 
 
-def _frame(columns: Mapping[str, npt.NDArray[np.generic]]) -> pd.DataFrame:
+def _frame(columns: Mapping[str, Any]) -> pd.DataFrame:
     index = pd.Index(_objects(columns["uscc"]), name="uscc", dtype=object)
     data = {c.name: _objects(columns[c.name]) if c.dtype == "string" else _floats(columns[c.name]) for c in PROFILE}
     return pd.DataFrame({n: pd.Series(v, index=index, dtype=v.dtype) for n, v in data.items()}, index=index)
 
 
-def _floats(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+def _floats(values: Any) -> npt.NDArray[np.float64]:
     return np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
 
 
-def _objects(values: npt.NDArray[np.generic]) -> npt.NDArray[np.object_]:
-    masked = np.ma.asarray(values, dtype=object)
-    return np.where(np.ma.getmaskarray(masked), None, masked.data)
+def _objects(values: Any) -> npt.NDArray[np.object_]:
+    objects: npt.NDArray[np.object_] = np.ma.getdata(values).astype(object)
+    objects[np.ma.getmaskarray(values)] = None
+    return objects

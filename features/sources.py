@@ -9,16 +9,14 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from features.reading import ReadResult, read_rows
+from features.reading_cells import ARROW, Reason
+from features.reading_files import Refusal
 from features.schema import SOURCES, Source
 
+__all__ = ["ReadResult", "Reason", "Refusal", "SourceShapeError", "SourceTables", "hold_names", "read_rows"]
+
 _SQL = {"string": "VARCHAR", "float": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN", "date": "DATE"}
-_ARROW = {
-    "string": pa.string(),
-    "float": pa.float64(),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-}
 
 
 class SourceShapeError(ValueError):
@@ -38,6 +36,7 @@ class SourceTables:
         self._connection.execute(f"SET memory_limit = '{memory}'")
         self._connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}/credit-matcher-duckdb'")
         self._connection.execute("SET preserve_insertion_order = false")
+        self._connection.execute("SET parquet_metadata_cache = true")
         self._revised: dict[str, bool] = {}
         self._lock = Lock()
 
@@ -155,7 +154,7 @@ def _quoted(path: Path) -> str:
 
 def _arrow(source: Source, frame: pd.DataFrame) -> pa.Table:
     hold_names(source, list(frame.columns))
-    schema = pa.schema([(c.name, _ARROW[c.dtype]) for c in source.columns])
+    schema = pa.schema([(c.name, ARROW[c.dtype]) for c in source.columns])
     try:
         return pa.Table.from_pandas(frame[list(source.names)], schema=schema, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

@@ -61,6 +61,7 @@ class Catalog:
         self.products = tuple(products)
         self.institutions = {i.institution_id: i for i in self.institution_list}
         self.row_of = {p.product_id: row for row, p in enumerate(self.products)}
+        self._alone: dict[int, Catalog] = {}
         faults = _faults(self)
         if faults:
             raise InvalidProductError(faults)
@@ -110,6 +111,13 @@ class Catalog:
         else:
             products[row] = product
         return Catalog(self.institution_list, products)
+
+    def alone(self, row: int) -> "Catalog":
+        """The catalogue of one product alone, kept once made: the whole judge at the price of one product."""
+        if row not in self._alone:
+            product = self.products[row]
+            self._alone[row] = Catalog([self.institutions[product.institution_id]], [product])
+        return self._alone[row]
 
     @cached_property
     def version(self) -> str:

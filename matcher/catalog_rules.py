@@ -175,8 +175,9 @@ class CompiledRules:
         Names of the numeric facts conditions read, in the order of the fact vector.
     code_tables
         Conditions on codes, one table per fact.
-    check_condition, first_check
-        For every check its condition's position; for every product its first check. Checks of a product are adjacent.
+    check_condition, check_product, first_check
+        For every check the positions of its condition and product; for every product its first check. Checks of a
+        product are adjacent.
     """
 
     def __init__(self, products: Sequence[Product]) -> None:
@@ -188,6 +189,7 @@ class CompiledRules:
         self.check_condition = np.array([position[c] for c in flat], dtype=np.intp)
         sizes = [len(checks) for checks in self.checks]
         self.first_check = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.intp) if sizes else np.zeros(0, int)
+        self.check_product = np.repeat(np.arange(len(sizes)), sizes)
         self._compile_numbers([c for c in different if not isinstance(c.value, tuple)])
         self._compile_codes([c for c in different if isinstance(c.value, tuple)])
         self.fact_row = {fact: row for row, fact in enumerate(self.numeric_facts)}
