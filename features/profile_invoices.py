@@ -73,7 +73,7 @@ def _parties(rows: Table) -> Table:
     )
     bought, sold = each.direction == _INPUT, each.direction == _OUTPUT
     # Squares of fen pass the range of 64 bits; decimals of 36 digits hold them exactly.
-    square = each.net.cast("decimal(38, 0)") * each.net.cast("decimal(38, 0)")
+    square = each.net.cast("decimal(19, 0)") * each.net.cast("decimal(19, 0)")
     gain, gain_6m = each.net > 0, each.net_6m > 0
     return each.group_by("uscc").aggregate(
         customers=(sold & (each.served > 0)).sum(),

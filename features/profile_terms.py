@@ -57,8 +57,8 @@ def volatility(value: Value, window: Value, count: Value | None = None) -> Value
         Null under two months or for a sum of zero or less.
     """
     known = value.count(where=window) if count is None else count
-    wide = value.cast("decimal(38, 0)")
-    total = value.sum(where=window).cast("decimal(38, 0)")
-    squares = (wide * wide).sum(where=window).cast("decimal(38, 0)") * known.cast("decimal(38, 0)")
+    wide = value.cast("decimal(19, 0)")
+    total = value.sum(where=window).cast("decimal(19, 0)")
+    squares = (wide * wide).sum(where=window).cast("decimal(36, 0)") * known.cast("decimal(2, 0)")
     spread = (squares - total * total).cast("float64").sqrt()
     return (known >= 2).ifelse(ratio(spread, total), ibis.null("float64"))

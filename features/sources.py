@@ -36,6 +36,7 @@ class SourceTables:
         self._connection.execute(f"SET memory_limit = '{memory}'")
         self._connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}/credit-matcher-duckdb'")
         self._connection.execute("SET preserve_insertion_order = false")
+        self._connection.execute("SET parquet_metadata_cache = true")
         self._revised: dict[str, bool] = {}
         self._lock = Lock()
 

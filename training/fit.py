@@ -33,8 +33,8 @@ OFFSET_SPREAD = 0.2
 """Expected spread of an institution's offset in log odds: what offsets are shrunk by."""
 
 
-EXPOSURE_CLIP = 5.0
-"""Largest inverse propensity of exposure in calibration."""
+APPLY_CLIP, APPROVE_CLIP = 100.0, 5.0
+"""Largest inverse propensity of exposure in calibration: what chance showed tells how others than favourites appeal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,14 +240,19 @@ def _calibrate_apply(
 ) -> tuple[Calibration, dict[str, float]]:
     rows = applied.calibrate
     looks, raw = applied.looks.part(rows), _raw(model, X[rows], settings)
-    weight = _exposure_weights(applied.shown["propensity"].to_numpy()[rows])
+    propensity = applied.shown["propensity"].to_numpy()[rows]
+    weight = _exposure_weights(propensity, APPLY_CLIP)
 
     def loss(log_odds: Floats) -> tuple[float, Floats]:
         gradient, _ = looking.derivatives(log_odds, applied.gap, looks)
         return -float(weight @ looking.log_likelihood(log_odds, applied.gap, looks)), weight * gradient
 
     calibration = fit_calibration(raw, loss)
-    gradient, information = looking.derivatives(calibration.log_odds(raw), applied.gap, looks)
+    # Offsets compare institutions, and the favourites tell more of that: lower weights, around their own mean.
+    weight, log_odds = _exposure_weights(propensity, APPROVE_CLIP), calibration.log_odds(raw)
+    gradient, information = looking.derivatives(log_odds, applied.gap, looks)
+    centre = -(weight @ gradient) / (weight @ information)
+    gradient, information = looking.derivatives(log_odds + centre, applied.gap, looks)
     product = applied.shown["product"].to_numpy()[rows]
     return calibration, _offsets(history, product, weight * gradient, weight * information)
 
@@ -257,7 +262,7 @@ def _calibrate_approve(
 ) -> tuple[Calibration, dict[str, float]]:
     rows = approved.calibrate
     raw, outcome = _raw(model, X[rows], settings), approved.outcome[rows]
-    weight = approved.weight[rows] * _exposure_weights(approved.reviewed["propensity"].to_numpy()[rows])
+    weight = approved.weight[rows] * _exposure_weights(approved.reviewed["propensity"].to_numpy()[rows], APPROVE_CLIP)
     calibration = fit_calibration(raw, binary_loss(outcome, weight))
     q = expit(calibration.log_odds(raw))
     left = weight * (q - outcome), weight * q * (1.0 - q)
@@ -273,9 +278,9 @@ def _offsets(history: History, product: NDArray[np.intp], gradient: Floats, info
     return dict(zip(names, values.tolist(), strict=True))
 
 
-def _exposure_weights(propensity: Floats) -> Floats:
+def _exposure_weights(propensity: Floats, clip: float) -> Floats:
     """Clipped inverse chance of having been shown there, their mean 1: the old list's favourites count less."""
-    clipped = np.clip(1.0 / propensity, 1.0, EXPOSURE_CLIP)
+    clipped = np.clip(1.0 / propensity, 1.0, clip)
     weight: Floats = clipped / clipped.mean()
     return weight
 

@@ -61,7 +61,7 @@ def scores(ranker: Ranker, catalogue: dict[str, Any] = CATALOGUE, **changes: flo
 
 
 @settings(max_examples=30, deadline=None)
-@given(low=st.floats(0, 1e8), more=st.floats(0, 1e8))
+@given(low=st.floats(0.01, 1e8), more=st.floats(0, 1e8))
 @pytest.mark.parametrize(
     "better", ["property_free_cny", "tax_paid_12m_cny", "sales_12m_cny", "tax_steadiness_12m", "age_months"]
 )

@@ -17,7 +17,7 @@ from features.synthetic import synthetic_invoices
 
 DAY = date(2026, 10, 15)
 FIRMS = ("91370602MA3TERT037", "92370681MA3TERT03H")
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _value(column: Column, draw: np.random.Generator) -> Any:
@@ -86,14 +86,15 @@ def test_one_enterprise_alone_is_the_same_bit_for_bit(seed: int) -> None:
 
 
 def test_profiles_hold_the_declared_types_and_bounds() -> None:
-    frame = _built(_frames(7, rows=200))
+    frame = _built(_frames(7, rows=400))
     for column in PROFILE:
         assert frame[column.name].dtype == (object if column.dtype == "string" else np.float64)
         if column.minimum is not None:
             assert (frame[column.name].dropna() >= column.minimum).all(), column.name
         if column.allowed:
             assert set(frame[column.name].dropna()) <= set(column.allowed)
-    assert frame.notna().any().all()
+    unknown = frame.columns[frame.isna().all()]
+    assert list(unknown) == []
     assert profile_columns(frame)["age_months"].dtype == np.float64
 
 

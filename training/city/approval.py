@@ -32,6 +32,8 @@ FACTORS = (
     "paperwork",
 )
 """What a table reads; also the reason codes of a refusal, beside ``collateral``, ``appetite`` and ``judgement``."""
+SELECTION = 0.07
+"""How much lower approval comes out among the files sent and reviewed than over all admitted pairs, measured."""
 REASONS = (*FACTORS, "collateral", "appetite", "judgement")
 
 
@@ -184,7 +186,7 @@ def meet_targets(lending: Lending, marketplace: Marketplace, logit: Floats, weig
         columns = marketplace.family == k
         x, w = logit[:, columns].ravel(), weight[:, columns].ravel()
         if w.sum() > 0:
-            intercept[k] += _solve(x[w > 0], w[w > 0], sum(family.approval) / 2)
+            intercept[k] += _solve(x[w > 0], w[w > 0], sum(family.approval) / 2 + SELECTION)
     return replace(lending, intercept=intercept)
 
 

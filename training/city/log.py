@@ -88,9 +88,9 @@ def _capacities(city: City, chance: Floats, admitted: npt.NDArray[np.bool_]) -> 
     capacity = np.zeros(len(load))
     for g in np.unique(group):
         mine = group == g
-        blend = 0.5 * load[mine] / load[mine].sum() if load[mine].sum() > 0 else 0.0
+        blend = 0.6 * load[mine] / load[mine].sum() if load[mine].sum() > 0 else 0.0
         officers = city.institutions.officers[mine]
-        capacity[mine] = load[mine].sum() * (blend + 0.5 * officers / officers.sum())
+        capacity[mine] = load[mine].sum() * (blend + 0.4 * officers / officers.sum())
     return np.maximum(2, np.round(city.world.capacity_ratio * capacity)).astype(np.int64)
 
 

@@ -125,11 +125,12 @@ def _credit(rng: np.random.Generator, enterprises: Enterprises) -> tuple[Floats,
     level = enterprises.revenue_cny * np.clip(rng.lognormal(-1.6, 0.7, n) * enterprises.leverage / 0.55, 0, 1.2)
     outstanding = (np.where(has_now, level, 0.0))[:, None] * rng.lognormal(0, 0.05, (n, RECORD_MONTHS))
     spell = np.zeros(n)
+    hard = rng.random(n) < 0.09
     days = np.zeros((n, RECORD_MONTHS), dtype=np.int64)
     for month in range(RECORD_MONTHS):
         quality = enterprises.quality[:, month]
         starts = rng.random(n) < 1 / (1 + np.exp(4.3 + 1.35 * quality))
-        cures = rng.random(n) < 0.55
+        cures = rng.random(n) < np.where(hard, 0.03, 0.55)
         spell = np.where(spell > 0, np.where(cures, 0, spell + 30), np.where(starts, rng.integers(1, 30, n), 0))
         days[:, month] = np.where(has_now, spell, 0)
     return outstanding, np.repeat(lenders[:, None], RECORD_MONTHS, axis=1).astype(np.int64), days

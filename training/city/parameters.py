@@ -64,7 +64,7 @@ class World:
     name: str
     about: str
     examination: tuple[float, ...] = USUAL
-    capacity_ratio: float = 1.0
+    capacity_ratio: float = 1.1
     popularity: float = 1.0
     relationship_exposure: float = 0.5
     relationship_apply: float = 0.2

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-LAPSE_DAYS = 50
+LAPSE_DAYS = 30
 """A file waiting longer is never reviewed."""
 
 
