@@ -36,7 +36,7 @@ def _value(column: Column, draw: np.random.Generator) -> Any:
         case "boolean":
             return bool(draw.integers(2))
         case _:
-            return f"{column.name}-{draw.integers(6)}"
+            return f"{column.name}-{draw.integers(60 if column.name == 'invoice_no' else 6)}"
 
 
 def _frames(seed: int, rows: int = 25) -> dict[str, pd.DataFrame]:
