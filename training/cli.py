@@ -106,6 +106,18 @@ def curve(world: WorldName = "default", cache: Cache = CACHE, small: Small = Fal
     Console().print(table)
 
 
+@app.command("rating-report")
+def rating_report(
+    data: Annotated[Path, typer.Option("--data", help="Folder of the public invoices.")], as_json: AsJson = False
+) -> None:
+    """The rating's cross-validated report on real invoices."""
+    from training.rating import report
+
+    found = report(data, console=Console(quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+
+
 def _world(cache: Path, name: str, small: bool) -> Path:
     """The directory of a world, built where absent."""
     directory = cache / (f"{name}-small" if small else name)
