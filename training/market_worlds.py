@@ -1,7 +1,7 @@
-"""Simulated markets for judging a planner: hidden chances, the calibrated estimates a planner may see, and what happens.
+"""Simulated markets for judging a planner: hidden chances, the calibrated estimates it may see, and what happens.
 
-A world hides a second term in every logit; the estimates integrate over it, so they are calibrated but noisy, as scores of
-a trained model are. Only ``simulate`` reads the hidden chances.
+A world hides a second term in every logit; the estimates integrate over it, so they are calibrated but noisy, as the
+scores of a trained model are. Only ``simulate`` reads the hidden chances.
 """
 
 from collections.abc import Callable, Mapping
@@ -155,7 +155,7 @@ def simulate(world: World, lists: Integers, priority: Floats, *, seed: int, adop
     approves = generator.random(world.true_approve.shape) < world.true_approve
     queue_luck = generator.random((demands, positions))
     if adoption < 1.0:
-        lists, priority = _partly_followed(world, lists, priority, generator.random(demands) < adoption)
+        lists, priority = _partly_followed(world, lists, priority, np.asarray(generator.random(demands) < adoption))
     rows = np.arange(demands)[:, None]
     would = looks & applies[rows, lists] & (lists >= 0)
     made = would & (np.cumsum(would, axis=1) <= world.max_applications)

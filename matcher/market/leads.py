@@ -46,7 +46,9 @@ def lead_rows(candidates: Candidates, capacity: ArrayLike) -> list[LeadRow]:
         return []
     places = np.floor(np.minimum(room, candidates.demands)).astype(np.int64)[candidates.institution_order]
     row, column, success = _best_product_each(candidates)
-    picked = _lazy_greedy(row, candidates.institution[row, column], success, places, candidates.demands)
+    picked = _lazy_greedy(
+        row, candidates.institution[row, column].astype(np.int64), success, places, candidates.demands
+    )
     rows = [
         LeadRow(
             int(candidates.institution_order[candidates.institution[row[pair], column[pair]]]),

@@ -91,7 +91,7 @@ def shown_at(candidates: Candidates, column: Integers) -> Lists:
     """Look up the candidates in ``column``."""
     if candidates.width == 0:
         empty = np.zeros(column.shape)
-        return Lists(column=column, apply=empty, approve=empty, institution=np.zeros(column.shape, dtype=np.int64))
+        return Lists(column=column, apply=empty, approve=empty, institution=np.zeros_like(column))
     rows = np.arange(candidates.demands)[:, None]
     shown = column >= 0
     return Lists(
@@ -115,7 +115,7 @@ def applications(lists: Lists, examination: Floats, max_applications: int) -> Fl
     """Chance that each line becomes an application: looked at, wanted, and applications left."""
     used = _unused(len(lists.apply), max_applications)
     made = np.zeros(lists.apply.shape)
-    for position in range(made.shape[1]):
+    for position in range(examination.size):
         wanted = examination[position] * lists.apply[:, position]
         made[:, position] = wanted * used.sum(axis=1)
         used = spend(used, wanted)

@@ -27,6 +27,8 @@ WIDTH = 64
 """Candidates kept of each demand in a large market."""
 
 _SAMPLE = 1_500
+_IDLE = 0.5
+_NEGLIGIBLE = 0.005
 _SCENARIOS = ((1.0, 0.5), (0.5, 0.25), (2.0, 0.25))
 
 
@@ -40,10 +42,10 @@ class Plan:
         (demands, top_n) products, best first, -1 where none. A line that could only lengthen a full queue is left out
         beyond the first ``max_applications``.
     prices
-        Price of one review per institution: the value of the last file it reaches, 0 where it reaches all.
+        Price of one review per institution, near the value of the last file it reaches, 0 where it reaches all.
     queue_value
         (demands, top_n) chance that this file's approval is the one that counts, by which the institution orders its
-        queue; 0 where there is no line.
+        queue; at least the price where the file is expected to be read; 0 where there is no line.
     method
         What won: ``prices``, ``proportional_fitting``, ``approval_only`` or ``relevance``.
     expected_funded
@@ -192,9 +194,10 @@ def _answer(candidates: Candidates, market: Market, contenders: dict[str, Round]
     lists = np.empty(shape, dtype=np.int64)
     lists[candidates.demand_order] = np.where(won.lists.column >= 0, product, -1)
     value = np.empty(shape)
-    value[candidates.demand_order] = won.queues.value
+    published, ordered = _published(candidates, won)
+    value[candidates.demand_order] = ordered
     prices, load = np.empty(candidates.capacity.size), np.empty(candidates.capacity.size)
-    prices[candidates.institution_order] = _published(candidates, won)
+    prices[candidates.institution_order] = published
     load[candidates.institution_order] = won.queues.load
     return Plan(
         lists=lists,
@@ -207,11 +210,22 @@ def _answer(candidates: Candidates, market: Market, contenders: dict[str, Round]
     )
 
 
-def _published(candidates: Candidates, won: Round) -> Floats:
-    """The value of the last file read; an institution that reads nothing costs as much as its best file is worth."""
+def _published(candidates: Candidates, won: Round) -> tuple[Floats, Floats]:
+    """Prices the lists were made at, and queue values that stand above the price where a file is expected to be read.
+
+    The value of the last file read jumps when an institution is just full or just not; the price that led there does
+    not, and falls when capacity grows. Files beyond the capacity are scaled to lie below it, their order unchanged. An
+    institution that reads nothing costs as much as its best file is worth.
+    """
+    idle = won.queues.load <= _IDLE * candidates.capacity
+    prices = np.where(idle | (won.prices < _NEGLIGIBLE), 0.0, won.prices)
+    last = won.queues.prices
+    squeeze = np.where(last > prices, prices / np.maximum(last, _NEGLIGIBLE), 1.0)[won.lists.institution]
+    value = won.queues.value
+    value = np.where(value < last[won.lists.institution], value * squeeze, value)
     dearest = np.zeros(candidates.capacity.size)
     np.maximum.at(dearest, candidates.institution.ravel(), candidates.approve.ravel())
-    return np.where(candidates.capacity > 0.0, won.queues.prices, dearest)
+    return np.where(candidates.capacity > 0.0, prices, dearest), value
 
 
 def _over_scenarios(candidates: Candidates, market: Market, this: Round) -> float:

@@ -1,4 +1,4 @@
-"""Prices of a review: rounds of lists, queues and a smaller and smaller step towards the value of the last file read."""
+"""Prices of a review: rounds of lists and queues, with smaller and smaller steps to the value of the last file read."""
 
 from dataclasses import dataclass
 
@@ -94,7 +94,7 @@ def views(candidates: Candidates, lists: Lists, examination: Floats, market: Mar
     shown = lists.column >= 0
     product = np.take_along_axis(candidates.product, np.maximum(lists.column, 0), axis=1)[shown]
     seen = np.broadcast_to(examination, lists.column.shape)[shown]
-    return np.bincount(product, weights=seen, minlength=products)
+    return np.bincount(product, weights=seen, minlength=products).astype(np.float64)
 
 
 def _moved(bonus: Floats | None, floor: Floats, seen: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""One arriving demand, served at prices fixed the night before: array work over the catalogue, no waiting for a plan."""
+"""One arriving demand, served at prices fixed the night before: array work over the catalogue, no plan to wait for."""
 
 from dataclasses import dataclass
 
