@@ -148,7 +148,7 @@ def served_frozen(yesterday: World, today: World) -> Listed:
 
 
 def linear_bound(world: World) -> float:
-    """No planner funds more in expectation: who applies and is reviewed chosen freely, fractions allowed, truth known."""
+    """No planner funds more in expectation: applications and reviews chosen freely, in fractions, the truth known."""
     row, product = np.nonzero(world.true_apply * world.true_approve > 0.0)
     pairs, demands, institutions = row.size, len(world.true_apply), world.capacity.size
     pair = np.arange(pairs)
@@ -165,12 +165,13 @@ def linear_bound(world: World) -> float:
         shape=(2 * demands + institutions, pairs + demands),
     )
     seen = float(world.true_examination[0]) * world.true_apply[row, product]
-    most = min(float(world.max_applications), float(world.true_examination.sum()))
-    solved = linprog(
+    applications_most = min(float(world.max_applications), float(world.true_examination.sum()))
+    solve: Any = linprog  # its stubs know no sparse constraint
+    solved = solve(
         np.concatenate([np.zeros(pairs), -np.ones(demands)]),
         A_ub=constraint,
-        b_ub=np.concatenate([np.zeros(demands), np.floor(world.capacity), np.full(demands, most)]),
-        bounds=np.column_stack([np.zeros(pairs + demands), np.concatenate([seen, np.ones(demands)])]),
+        b_ub=np.concatenate([np.zeros(demands), np.floor(world.capacity), np.full(demands, applications_most)]),
+        bounds=[(0.0, float(most)) for most in np.concatenate([seen, np.ones(demands)])],
         method="highs-ipm",
     )
     return -float(solved.fun)
