@@ -18,7 +18,7 @@ Words = NDArray[np.uint64]
 Block = tuple[Floats, Floats]
 Blocks = Callable[[], Iterable[Block]]
 
-_SMALL = 3_000_000
+_SMALL = 500_000
 _BLOCK_PAIRS = 2_000_000
 
 

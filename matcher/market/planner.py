@@ -23,7 +23,7 @@ from matcher.market.lists import applications
 from matcher.market.queues import expected_funded
 from matcher.market.rounds import Market, Round, run, settled
 
-WIDTH = 64
+WIDTH = 48
 """Candidates kept of each demand in a large market."""
 
 _SAMPLE = 1_500
@@ -172,7 +172,7 @@ def _contenders(candidates: Candidates, market: Market, start: Floats | None) ->
     if start is None:
         priced = run(candidates, market, rounds=40)
     else:
-        priced = run(candidates, market, rounds=14, step=0.3, slowing=0.1, start=start)
+        priced = run(candidates, market, rounds=24, step=0.3, slowing=0.1, start=start)
     if market.product_floor is not None:
         return {"prices": priced}
     lines = market.examination.size

@@ -74,10 +74,9 @@ def _clear(made: Floats, value: Floats, institution: Integers, capacity: Floats)
     The files ahead are a sum of independent draws, taken as normal: a file is reviewed if fewer than the capacity come
     ahead of it. The price is the value at which the expected files reach the capacity.
     """
-    files, ranking = made.ravel(), value.ravel()
-    owner = institution.ravel()
-    order = np.argsort(owner * 2.0 - ranking, kind="stable")
-    owner, files, ranking = owner[order], files[order], ranking[order]
+    sent = np.flatnonzero(made)
+    order = sent[np.argsort(institution.ravel()[sent] * 2.0 - value.ravel()[sent], kind="stable")]
+    owner, files, ranking = institution.ravel()[order], made.ravel()[order], value.ravel()[order]
     starts = np.searchsorted(owner, np.arange(capacity.size + 1))
     total = np.concatenate([[0.0], np.cumsum(files)])
     spread = np.concatenate([[0.0], np.cumsum(files * (1.0 - files))])
@@ -85,7 +84,7 @@ def _clear(made: Floats, value: Floats, institution: Integers, capacity: Floats)
     ahead, doubt = total[:-1] - total[base], spread[:-1] - spread[base]
     room = np.where(np.isfinite(capacity), np.floor(capacity), 1e12)[owner]
     chance = np.where(room >= 1.0, ndtr((room - 0.5 - ahead) / np.sqrt(doubt + _SPREAD_FLOOR)), 0.0)
-    review = np.empty_like(chance)
+    review = np.zeros(made.size)
     review[order] = chance
     load = total[starts[1:]] - total[starts[:-1]]
     return review.reshape(made.shape), _prices(total, ranking, starts, load, capacity), load
