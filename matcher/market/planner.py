@@ -172,7 +172,7 @@ def _contenders(candidates: Candidates, market: Market, start: Floats | None) ->
     if start is None:
         priced = run(candidates, market, rounds=40)
     else:
-        priced = run(candidates, market, rounds=24, step=0.3, slowing=0.1, start=start)
+        priced = run(candidates, market, rounds=30, step=0.3, slowing=0.1, start=start)
     if market.product_floor is not None:
         return {"prices": priced}
     lines = market.examination.size
