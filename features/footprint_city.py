@@ -5,7 +5,6 @@ import pandas as pd
 
 from features.footprint import Plan, Term
 
-
 CITY = Plan(
     half_life=180.0,
     terms=(

@@ -1,4 +1,4 @@
-"""Ranking metrics of one true lender per loan, and paired bootstrap intervals. Every candidate is ranked, none sampled."""
+"""Ranking metrics of one true lender per loan, over all candidates, and paired bootstrap intervals."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -61,10 +61,20 @@ class Model:
 class Trial:
     """One setting judged on a past window: mean NDCG@10 there."""
 
+    judged_from: date
     half_life: float
     pool: float
     residual: float
     ndcg: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """The model, the trials its settings were chosen by, and the labelled loans it learned from."""
+
+    model: Model
+    trials: tuple[Trial, ...]
+    samples: tuple[list[Choices], ...]
 
 
 def label_windows(loans: pd.DataFrame, features_before: date, labels_until: date) -> list[Window]:
@@ -93,7 +103,7 @@ def label_windows(loans: pd.DataFrame, features_before: date, labels_until: date
     return found
 
 
-def learn(lending: Lending, windows: Sequence[Window], tick: Tick) -> tuple[Model, list[Trial]]:
+def learn(lending: Lending, windows: Sequence[Window], tick: Tick) -> Learned:
     """The model for the days after the newest window, with the settings that did best on it and the one before.
 
     Parameters
@@ -117,11 +127,13 @@ def learn(lending: Lending, windows: Sequence[Window], tick: Tick) -> tuple[Mode
             if not any(past):
                 continue
             model = _fit(plans[half_life], past)
-            trials += _judge(model, choices(lending.loans, windows[judged], model.plan, limit=_JUDGE, seed=7))
+            held = choices(lending.loans, windows[judged], model.plan, limit=_JUDGE, seed=7)
+            trials += _judge(model, held, windows[judged].first)
     half_life, pool, residual = _best(trials, lending.half_lives[0])
     tick("learning the weights")
-    model = _fit(plans[half_life], [seen(half_life, w) for w in windows[:_WINDOWS]])
-    return replace(model, pool=pool, residual=residual), trials
+    newest = tuple(seen(half_life, w) for w in windows[:_WINDOWS])
+    model = replace(_fit(plans[half_life], newest), pool=pool, residual=residual)
+    return Learned(model=model, trials=tuple(trials), samples=newest)
 
 
 def _fit(plan: Plan, samples: Sequence[Sequence[Choices]]) -> Model:
@@ -129,23 +141,24 @@ def _fit(plan: Plan, samples: Sequence[Sequence[Choices]]) -> Model:
     return Model(plan=plan, weights=weights, booster=fit_residual(samples, weights))
 
 
-def _judge(model: Model, judged: Sequence[Choices]) -> list[Trial]:
+def _judge(model: Model, judged: Sequence[Choices], first: date) -> list[Trial]:
     out = []
     for pool, residual in product(POOLS, RESIDUALS):
         trial = replace(model, pool=pool, residual=residual)
         gains = [discounted_gain(rank_of_truth(trial.score(c.block), c.chosen)) for c in judged]
         mean = float(np.mean(np.concatenate(gains))) if gains else 0.0
-        out.append(Trial(half_life=model.plan.half_life, pool=pool, residual=residual, ndcg=mean))
+        half_life = model.plan.half_life
+        out.append(Trial(judged_from=first, half_life=half_life, pool=pool, residual=residual, ndcg=mean))
     return out
 
 
 def _best(trials: Sequence[Trial], default: float) -> tuple[float, float, float]:
     if not trials:
         return default, 0.2, 0.25
-    frame = pd.DataFrame([(t.half_life, t.pool, t.residual, t.ndcg) for t in trials])
-    mean = frame.groupby([0, 1, 2])[3].mean()
-    half_life, pool, residual = mean.idxmax()
-    return float(half_life), float(pool), float(residual)
+    found: dict[tuple[float, float, float], list[float]] = {}
+    for t in trials:
+        found.setdefault((t.half_life, t.pool, t.residual), []).append(t.ndcg)
+    return max(found, key=lambda setting: float(np.mean(found[setting])))
 
 
 def score_all(

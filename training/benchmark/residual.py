@@ -92,6 +92,6 @@ def add_residual(block: Block, utility: Floats, base: Floats, booster: lgb.Boost
     listed = shortlist(utility)
     raw = np.asarray(booster.predict(rows_of(block, listed, utility), raw_score=True), dtype=np.float32)
     correction = share * raw.reshape(listed.shape)
-    out = base + correction.min(axis=1, keepdims=True)
+    out: Floats = base + correction.min(axis=1, keepdims=True)
     np.put_along_axis(out, listed, np.take_along_axis(base, listed, axis=1) + correction, axis=1)
     return out
