@@ -54,7 +54,7 @@ def boosted_ranker(samples: Sequence[Sequence[Choices]], weights: Doubles) -> Sc
         held = (listed == choice.chosen[:, None]).any(axis=1)
         if held.any():
             block, listed = choice.block.take(held), listed[held]
-            X.append(rows_of(block, listed, utility[held]))
+            X.append(rows_of(block, listed, range(len(block.tables))))
             label.append((listed == choice.chosen[held][:, None]).ravel())
             first = int(group[-1][-1]) + 1 if group else 0
             group.append(np.repeat(np.arange(first, first + len(listed)), listed.shape[1]))
@@ -67,7 +67,9 @@ def boosted_ranker(samples: Sequence[Sequence[Choices]], weights: Doubles) -> Sc
     def score(block: Block) -> Floats:
         utility = block.utility(weights)
         listed = shortlist(utility, _SHORTLIST)
-        found = np.asarray(model.predict(rows_of(block, listed, utility)), dtype=np.float32).reshape(listed.shape)
+        found = np.asarray(model.predict(rows_of(block, listed, range(len(block.tables)))), dtype=np.float32).reshape(
+            listed.shape
+        )
         out: Floats = utility - utility.max(axis=1, keepdims=True) + found.min(axis=1, keepdims=True) - 1.0
         np.put_along_axis(out, listed, found, axis=1)
         return out

@@ -18,11 +18,13 @@ from training.benchmark.posterior import Choices, Window, choices, learn_weights
 from training.benchmark.residual import add_residual, fit_residual
 from training.datasets.us_loans import Lending
 
-POOLS = (0.0, 0.2, 0.4)
+POOLS = (0.0, 0.2)
 RESIDUALS = (0.0, 0.25, 0.5)
 _WINDOWS = 3
 _LEARN = 2500
 _JUDGE = 3000
+_NOISE = 0.005
+"""NDCG@10 that 3,000 loans cannot tell apart: within it the smallest residual is taken, for trees drift worst."""
 
 Tick = Callable[[str], None]
 
@@ -54,7 +56,7 @@ class Model:
         base = block.utility((1.0 - self.pool) * self.weights + self.pool * self.plan.weights)
         if self.booster is None or self.residual == 0.0:
             return base
-        return add_residual(block, block.utility(self.weights), base, self.booster, self.residual)
+        return add_residual(block, self.plan, block.utility(self.weights), base, self.booster, self.residual)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +140,7 @@ def learn(lending: Lending, windows: Sequence[Window], tick: Tick) -> Learned:
 
 def _fit(plan: Plan, samples: Sequence[Sequence[Choices]]) -> Model:
     weights = learn_weights(samples, plan.weights)
-    return Model(plan=plan, weights=weights, booster=fit_residual(samples, weights))
+    return Model(plan=plan, weights=weights, booster=fit_residual(samples, plan, weights))
 
 
 def _judge(model: Model, judged: Sequence[Choices], first: date) -> list[Trial]:
@@ -158,7 +160,9 @@ def _best(trials: Sequence[Trial], default: float) -> tuple[float, float, float]
     found: dict[tuple[float, float, float], list[float]] = {}
     for t in trials:
         found.setdefault((t.half_life, t.pool, t.residual), []).append(t.ndcg)
-    return max(found, key=lambda setting: float(np.mean(found[setting])))
+    mean = {setting: float(np.mean(values)) for setting, values in found.items()}
+    near = [setting for setting in mean if mean[setting] >= max(mean.values()) - _NOISE]
+    return min(near, key=lambda setting: (setting[2], -mean[setting]))
 
 
 def score_all(

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import lightgbm as lgb
 import numpy as np
 
-from features.footprint import Block, Doubles, Floats, Indices, log_softmax
+from features.footprint import Block, Doubles, Floats, Indices, Plan
 from training.benchmark.posterior import Choices
 
 SHORTLIST = 40
 _ROUNDS = 60
+_FEWEST_PAIRS = 2000
 _PARAMETERS = {
     "learning_rate": 0.08,
     "num_leaves": 15,
@@ -21,6 +22,7 @@ _PARAMETERS = {
     "lambda_l2": 20.0,
     "feature_fraction": 0.6,
     "max_bin": 63,
+    "feature_pre_filter": False,
     "verbosity": -1,
     "num_threads": 1,
     "seed": 1,
@@ -36,22 +38,28 @@ def shortlist(utility: Floats, size: int = SHORTLIST) -> Indices:
     return best
 
 
-def rows_of(block: Block, listed: Indices, utility: Floats) -> Floats:
-    """What the residual sees: every term and the log posterior of the shortlisted, (queries x size, terms + 1)."""
-    columns = [
-        np.take_along_axis(table[at], listed, axis=1).ravel()
-        for table, at in zip(block.tables, block.lookup, strict=True)
-    ]
-    columns.append(np.take_along_axis(log_softmax(utility), listed, axis=1).ravel())
-    return np.stack(columns, axis=1)
+def rows_of(block: Block, listed: Indices, terms: Sequence[int]) -> Floats:
+    """The chosen terms of the shortlisted, (queries x size, terms)."""
+    pairs = [(block.tables[k], block.lookup[k]) for k in terms]
+    return np.stack([np.take_along_axis(table[at], listed, axis=1).ravel() for table, at in pairs], axis=1)
 
 
-def fit_residual(samples: Sequence[Sequence[Choices]], weights: Doubles) -> lgb.Booster | None:
-    """Trees over the shortlists of the labelled loans; None where there is no loan to learn from."""
+def contextual(plan: Plan) -> list[int]:
+    """Positions of the terms that depend on more of a demand than its region.
+
+    The others say how large a lender is in the region. Trees that see them learn who was growing in the label window,
+    which does not last; the weighted sum carries them alone.
+    """
+    return [k for k, term in enumerate(plan.terms) if not set(term.columns) <= {plan.region}]
+
+
+def fit_residual(samples: Sequence[Sequence[Choices]], plan: Plan, weights: Doubles) -> lgb.Booster | None:
+    """Trees over the shortlists of the labelled loans; None where there are too few pairs to split."""
     X: list[Floats] = []
     start: list[Floats] = []
     label: list[Floats] = []
     sizes: list[Indices] = []
+    terms = contextual(plan)
     for choice in (c for sample in samples for c in sample):
         utility = choice.block.utility(weights)
         listed = shortlist(utility)
@@ -59,11 +67,11 @@ def fit_residual(samples: Sequence[Sequence[Choices]], weights: Doubles) -> lgb.
         if not keep.any():
             continue
         block, utility, listed = choice.block.take(keep), utility[keep], listed[keep]
-        X.append(rows_of(block, listed, utility))
+        X.append(rows_of(block, listed, terms))
         start.append(np.take_along_axis(utility, listed, axis=1).ravel())
         label.append((listed == choice.chosen[keep][:, None]).astype(np.float32).ravel())
         sizes.append(np.full(len(listed), listed.shape[1], dtype=np.int64))
-    if not X:
+    if sum(map(len, X)) < _FEWEST_PAIRS:
         return None
     group = np.concatenate(sizes)
     edges = np.concatenate([[0], np.cumsum(group)[:-1]])
@@ -79,7 +87,7 @@ def fit_residual(samples: Sequence[Sequence[Choices]], weights: Doubles) -> lgb.
     return lgb.train({**_PARAMETERS, "objective": softmax_slope}, data, num_boost_round=_ROUNDS)
 
 
-def add_residual(block: Block, utility: Floats, base: Floats, booster: lgb.Booster, share: float) -> Floats:
+def add_residual(block: Block, plan: Plan, utility: Floats, base: Floats, booster: lgb.Booster, share: float) -> Floats:
     """Scores with ``share`` of the residual added to the shortlisted; the others get the least of their list.
 
     Parameters
@@ -90,7 +98,7 @@ def add_residual(block: Block, utility: Floats, base: Floats, booster: lgb.Boost
         What it is added to, same shape.
     """
     listed = shortlist(utility)
-    raw = np.asarray(booster.predict(rows_of(block, listed, utility), raw_score=True), dtype=np.float32)
+    raw = np.asarray(booster.predict(rows_of(block, listed, contextual(plan)), raw_score=True), dtype=np.float32)
     correction = share * raw.reshape(listed.shape)
     out: Floats = base + correction.min(axis=1, keepdims=True)
     np.put_along_axis(out, listed, np.take_along_axis(base, listed, axis=1) + correction, axis=1)

@@ -62,6 +62,6 @@ def load(path: Path) -> Lending:
         loans=loans,
         plan=PLAN,
         popularity=Plan(region="state", terms=popularity_terms("naics2", "type", "band")),
-        half_lives=(10.0, 20.0),
+        half_lives=(10.0,),
         recent_days=3.0,
     )
