@@ -19,7 +19,7 @@ Scorer = Callable[[Block], Floats]
 
 NAIVE_BAYES = "zip5_naive_bayes"
 _PLACES = {"state": ("state",), "zip3": ("state", "zip3"), "zip5": ("state", "zip3", "zip5"), "city": ("state", "city")}
-_SHORTLIST = 60
+_SHORTLIST = 40
 _FACTORS = 32
 
 
@@ -60,7 +60,14 @@ def boosted_ranker(samples: Sequence[Sequence[Choices]], weights: Doubles) -> Sc
             group.append(np.repeat(np.arange(first, first + len(listed)), listed.shape[1]))
     if not X:
         return None
-    settings = {"iterations": 150, "depth": 6, "learning_rate": 0.1, "random_seed": 1, "thread_count": 2}
+    settings = {
+        "iterations": 100,
+        "depth": 5,
+        "learning_rate": 0.15,
+        "border_count": 64,
+        "random_seed": 1,
+        "thread_count": 2,
+    }
     model = CatBoostRanker(loss_function="QuerySoftMax", allow_writing_files=False, verbose=False, **settings)
     model.fit(Pool(np.concatenate(X), np.concatenate(label).astype(float), group_id=np.concatenate(group)))
 
