@@ -45,6 +45,12 @@ class Looks:
             seen=self.seen[rows], known=self.known[rows], clicked=self.clicked[rows], applied=self.applied[rows]
         )
 
+    def applications_alone(self) -> "Looks":
+        """The same without what clicks say: with a gap of 0 the likelihood is that of applying alone."""
+        return Looks(
+            seen=self.seen * self.known, known=np.ones(len(self.seen)), clicked=self.applied, applied=self.applied
+        )
+
 
 def looks_of(exposures: pd.DataFrame, examination: Floats, delays: Floats, known_until: np.datetime64) -> Looks:
     """Looks of logged items as known on a day.

@@ -239,20 +239,20 @@ def _calibrate_apply(
     history: History, X: Matrix, applied: _Apply, model: lightgbm.Booster, settings: Settings
 ) -> tuple[Calibration, dict[str, float]]:
     rows = applied.calibrate
-    looks, raw = applied.looks.part(rows), _raw(model, X[rows], settings)
+    looks, raw = applied.looks.part(rows).applications_alone(), _raw(model, X[rows], settings)
     propensity = applied.shown["propensity"].to_numpy()[rows]
     weight = _exposure_weights(propensity, APPLY_CLIP)
 
     def loss(log_odds: Floats) -> tuple[float, Floats]:
-        gradient, _ = looking.derivatives(log_odds, applied.gap, looks)
-        return -float(weight @ looking.log_likelihood(log_odds, applied.gap, looks)), weight * gradient
+        gradient, _ = looking.derivatives(log_odds, 0.0, looks)
+        return -float(weight @ looking.log_likelihood(log_odds, 0.0, looks)), weight * gradient
 
     calibration = fit_calibration(raw, loss)
     # Offsets compare institutions, and the favourites tell more of that: lower weights, around their own mean.
     weight, log_odds = _exposure_weights(propensity, APPROVE_CLIP), calibration.log_odds(raw)
-    gradient, information = looking.derivatives(log_odds, applied.gap, looks)
+    gradient, information = looking.derivatives(log_odds, 0.0, looks)
     centre = -(weight @ gradient) / (weight @ information)
-    gradient, information = looking.derivatives(log_odds + centre, applied.gap, looks)
+    gradient, information = looking.derivatives(log_odds + centre, 0.0, looks)
     product = applied.shown["product"].to_numpy()[rows]
     return calibration, _offsets(history, product, weight * gradient, weight * information)
 

@@ -98,3 +98,9 @@ def test_offsets_of_thin_groups_stay_near_none() -> None:
     thin, thick = shrunken_offsets(group, 2, gradient, np.full(len(group), 0.25), 0.25)
     assert thin == pytest.approx(0.4 / (1.0 + 16.0))
     assert thick == pytest.approx(400 / (1000 + 16.0))
+
+
+def test_applications_alone_forget_what_clicks_say() -> None:
+    alone = looks(0.8, 0.5, True, False).applications_alone()
+    # no application known: 1 - 0.8 · 0.5 · σ(0)
+    assert looking.log_likelihood(np.array([0.0]), 0.0, alone)[0] == pytest.approx(np.log(0.8))
