@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from training.benchmark.commands import app as benchmark
+
 app = typer.Typer(help="Train and measure the models of credit-matcher.", no_args_is_help=True)
+app.add_typer(benchmark, name="benchmark")
 
 WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
@@ -116,6 +119,30 @@ def rating_report(
     found = report(data, console=Console(quiet=as_json))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+
+
+@app.command()
+def market(
+    world: Annotated[str, typer.Option("--world", help="Mechanism of the simulated market, or all.")] = "all",
+    seeds: Annotated[int, typer.Option(min=2, help="Draws of each market.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Distinct enterprises funded under prices and every other way of making lists, in simulated markets."""
+    from training.market_report import report
+    from training.market_worlds import MECHANISMS
+
+    if world != "all" and world not in MECHANISMS:
+        raise typer.BadParameter(f"no market {world!r}; there are all, {', '.join(MECHANISMS)}", param_hint="--world")
+    found = report(worlds=tuple(MECHANISMS) if world == "all" else (world,), seeds=tuple(range(seeds)))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    table = Table("market (simulated)", "gain over best", "over p·q", "of the bound", "unreviewed", "frozen loss")
+    for name, row in found["worlds"].items():
+        shares = (row["gain_over_best"], row["gain_over_pq"], row["share_of_bound"])
+        unreviewed = row["prices"]["unreviewed"]
+        table.add_row(name, *(f"{share['mean']:.1%}" for share in (*shares, unreviewed, row["frozen_loss"])))
+    Console().print(table)
 
 
 def _world(cache: Path, name: str, small: bool) -> Path:
