@@ -22,6 +22,7 @@ from training.city.families import FAMILIES
 from training.city.snapshot import rating_in_service
 
 ASSUMPTION = "assumption"
+CUT = "the card is cut to this mix; assumption"
 CENSUS = "national census from memory, shifted; assumption"
 _SECTIONS = {"F": (0.28, 0.36), "C": (0.17, 0.24), "L": (0.09, 0.14), "E": (0.06, 0.08), "M": (0.05, 0.07)}
 _SECTIONS |= {"A": (0.04, 0.09), "I": (0.03, 0.05), "G": (0.03, 0.05)}
@@ -110,7 +111,7 @@ def _ratings(world: Path) -> Iterator[Marginal]:
         tables.close()
     rated = letters[np.isin(letters.astype(str), LETTERS)]
     for letter, aim in zip(LETTERS, (0.08, 0.22, 0.38, 0.22, 0.10), strict=True):
-        yield _of(f"platform rating {letter}, share of rated", float((rated == letter).mean()), *_near(aim), ASSUMPTION)
+        yield _of(f"platform rating {letter}, share of rated", float((rated == letter).mean()), *_near(aim), CUT)
 
 
 def _near(aim: float) -> tuple[float, float]:
