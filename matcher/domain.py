@@ -311,7 +311,7 @@ class Benefit:
     amount_cny
         Yuan rounded down to the fen, ``None`` where the law states none or it cannot be known.
     payee
-        ``enterprise``, ``bank``, ``guarantor`` or empty.
+        ``enterprise``, ``bank`` or ``guarantor``.
     figures
         Named figures: Decimal, day, flag or code.
     missing
