@@ -187,6 +187,7 @@ def test_a_case_is_assessed_and_bad_facts_are_named(client: Client, platform: di
     cap = next(item for item in told["items"] if item["measure"] == "guarantee_fee_cap")
     assert cap["figures"]["cap_rate"] == "0.015"
     assert cap["article"] == "7"
+    assert {item["payee"] for item in told["items"]} == {"enterprise", "bank", "guarantor"}
     wrong = client.post("/v1/policies/assess", json={"facts": {"annual_rate": "4.35"}}, headers=platform)
     assert wrong.status_code == 422
     assert wrong.json()["errors"][0]["pointer"] == "/facts/annual_rate"
