@@ -250,6 +250,10 @@ class Product:
     valid_from: date = date(2020, 1, 1)
     valid_to: date | None = None
 
+    def on_offer(self, day: date) -> bool:
+        """Whether it can be asked for on a day; its first and its last day count."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:

@@ -56,11 +56,14 @@ async def rulebook(request: Request, _caller: Anyone, as_of: Day | None = None) 
 async def yearly_targets(
     request: Request, _caller: Regulator, year: Annotated[int, Query(ge=2000, le=2099)]
 ) -> Response:
-    """Every target of the plan for a year against what the store holds; unknown where it cannot know."""
+    """Every target of the plan for a year against what the store holds today; unknown where it cannot know."""
     instance, language = instance_of(request), language_of(request)
-    products = len(instance.matcher.catalog)
-    answers = targets({"products_on_platform": products}, year, instance.matcher.rulebook)
-    document = {"year": year, "items": [_target(each, language) for each in answers]}
+    today = instance.clock.today()
+    on_show = sum(product.on_offer(today) for product in instance.matcher.catalog.products)
+    counters = {"products_and_services": on_show, "products_with_qr": on_show}  # each product has its QR code
+    answers = targets(counters, year, instance.matcher.rulebook)
+    items = [_target(each, language) for each in answers]
+    document = {"year": year, "counted_on": today.isoformat(), "items": items}
     return Response(wire.encode(document), media_type="application/json")
 
 
