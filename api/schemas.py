@@ -1,5 +1,6 @@
 """What callers may say, field by field, with bounds; unknown fields are refused everywhere."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from features.uscc import uscc_fault
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment, Text
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)  # any other text might be read as seconds or a week
 _MOST_CNY = Decimal(10_000_000_000)
 
 
@@ -30,7 +32,7 @@ def _not_a_flag(value: Any) -> Any:
 
 
 def _iso_text(value: Any) -> Any:
-    if not isinstance(value, date) and not (isinstance(value, str) and len(value) == len("2026-01-01")):
+    if not isinstance(value, date) and not (isinstance(value, str) and _DAY.fullmatch(value)):
         raise BilingualError(Text(zh="不是有效日期（YYYY-MM-DD）", en="not a calendar day (YYYY-MM-DD)"))
     return value
 

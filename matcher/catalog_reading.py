@@ -14,6 +14,7 @@ _T = TypeVar("_T")
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _LONGEST_TEXT = 400
 _LARGEST = Decimal(10) ** 13
 
@@ -111,11 +112,10 @@ class Members:
         if value is None:
             return default
         try:
-            return date.fromisoformat(value) if isinstance(value, str) else self._not_a_day(name, default)
-        except ValueError:
-            return self._not_a_day(name, default)
-
-    def _not_a_day(self, name: str, default: date | None) -> date | None:
+            if isinstance(value, str) and _DAY.fullmatch(value):
+                return date.fromisoformat(value)
+        except ValueError:  # a day no month has, a fault like any other text
+            value = None
         self.fault(name, "须为日期 YYYY-MM-DD", "must be a day, YYYY-MM-DD")
         return default
 

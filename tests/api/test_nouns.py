@@ -81,6 +81,7 @@ def test_a_new_version_is_in_the_next_list_and_old_lists_still_replay(
         ({"rate_low": "0.5", "rate_high": "0.1"}, "/rate_high"),
         ({"colour": "red"}, "/colour"),
         ({"kind": "gift"}, "/kind"),
+        ({"valid_from": "20260101"}, "/valid_from"),
         ({"rules": [{"code": "x"}]}, "/rules/0/field"),
         ({"product_id": "P-other"}, "/product_id"),
     ],
