@@ -92,6 +92,7 @@ def test_a_product_put_back_as_it_was_shown_keeps_both_its_languages(
         ({"rate_low": "0.5", "rate_high": "0.1"}, "/rate_high"),
         ({"colour": "red"}, "/colour"),
         ({"kind": "gift"}, "/kind"),
+        ({"amount_max_cny": "1_000_000"}, "/amount_max_cny"),
         ({"valid_from": "20260101"}, "/valid_from"),
         ({"rules": [{"code": "x"}]}, "/rules/0/field"),
         ({"product_id": "P-other"}, "/product_id"),
