@@ -1,5 +1,6 @@
 """The service while it lives: not ready at first, ready once everything is loaded, and gone cleanly at the end."""
 
+import gc
 import threading
 from collections.abc import Callable
 
@@ -72,6 +73,9 @@ class Service:
         try:
             instance = open_instance(self.settings, say)
             ready(instance)
+            # What is loaded stays: the collector need not walk it again and again while it answers.
+            gc.collect()
+            gc.freeze()
             self._instance = instance
         except Exception as error:
             self.failure = str(error)
