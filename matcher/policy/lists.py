@@ -101,9 +101,24 @@ def product_rows(
     rows = [
         _product_row(product, institutions[product.institution_id])
         for product in products
-        if product.valid_from <= as_of and (product.valid_to is None or as_of <= product.valid_to)
+        if is_on_offer(product, as_of)
     ]
     return tuple(sorted(rows, key=lambda row: (row.institution_id, row.product_id)))
+
+
+def is_on_offer(product: Product, as_of: date) -> bool:
+    """Whether a product is on offer on a day, its first and last day included."""
+    return product.valid_from <= as_of and (product.valid_to is None or as_of <= product.valid_to)
+
+
+def shown_counters(products: Iterable[Product], as_of: date) -> dict[str, int]:
+    """Counters of targets that a marketplace knows of itself on a day, by ``Target.counter``.
+
+    Every product on offer is on show under a QR code of its own; service items that are no products are not kept, so
+    the first count is the least it can be.
+    """
+    shown = sum(is_on_offer(product, as_of) for product in products)
+    return {"products_and_services": shown, "products_with_qr": shown}
 
 
 def list_version(rows: Iterable[PolicyRow] | Iterable[ProductRow]) -> str:
