@@ -66,6 +66,7 @@ class Service:
         if self._loading is not None:
             self._loading.join()
         self.admission.close()
+        gc.unfreeze()
         if self._instance is not None:
             self._instance.close()
 
