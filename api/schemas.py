@@ -35,6 +35,13 @@ def _iso_text(value: Any) -> Any:
     return value
 
 
+def _near_day(value: date) -> date:
+    if not FIRST_DAY <= value <= LAST_DAY:
+        text = Text(zh=f"须在 {FIRST_DAY} 至 {LAST_DAY} 之间", en=f"must lie between {FIRST_DAY} and {LAST_DAY}")
+        raise BilingualError(text)
+    return value
+
+
 def _good_uscc(value: str) -> str:
     fault = uscc_fault(value)
     if fault is not None:
@@ -53,6 +60,11 @@ def _yearly_rate(value: Decimal) -> Decimal:
     return value
 
 
+def _plain(value: Decimal) -> Decimal:
+    """3e6 as 3000000: what is kept and shown has no exponent."""
+    return Decimal(format(value, "f"))
+
+
 def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
         raise BilingualError(Text(zh="列表项重复", en="names an item twice"))
@@ -60,10 +72,10 @@ def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 Number = Annotated[Decimal, BeforeValidator(_not_a_flag), Field(allow_inf_nan=False, max_digits=30)]
-Money = Annotated[Number, Field(ge=0, le=_MOST_CNY, decimal_places=2)]
-Amount = Annotated[Number, Field(gt=0, le=_MOST_CNY, decimal_places=2)]
-Rate = Annotated[Number, Field(gt=0, decimal_places=8), AfterValidator(_yearly_rate)]
-Day = Annotated[date, BeforeValidator(_iso_text), Field(ge=FIRST_DAY, le=LAST_DAY)]
+Money = Annotated[Number, Field(ge=0, le=_MOST_CNY, decimal_places=2), AfterValidator(_plain)]
+Amount = Annotated[Number, Field(gt=0, le=_MOST_CNY, decimal_places=2), AfterValidator(_plain)]
+Rate = Annotated[Number, Field(gt=0, decimal_places=8), AfterValidator(_yearly_rate), AfterValidator(_plain)]
+Day = Annotated[date, BeforeValidator(_iso_text), AfterValidator(_near_day)]
 Uscc = Annotated[str, Field(max_length=40), AfterValidator(_good_uscc)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 

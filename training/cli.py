@@ -109,6 +109,24 @@ def curve(world: WorldName = "default", cache: Cache = CACHE, small: Small = Fal
     Console().print(table)
 
 
+@app.command()
+def rating(
+    version: Annotated[str, typer.Option("--version", help="Name of the new card; that of its folder.")],
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Annotated[Path, typer.Option("--models", help="Folder of the ratings.")] = Path("models/rating"),
+    invoices: Annotated[Path | None, typer.Option(help="Public invoices, to report the way of fitting on.")] = None,
+    small: Small = False,
+) -> None:
+    """Fit the platform rating on a world, measure it on held-out enterprises; the champion stays who it is."""
+    from training.rating import report
+    from training.rating import train as run
+
+    real = None if invoices is None else report(invoices, console=Console(quiet=True))
+    run(_world(cache, world, small), models / version, version, real)
+    typer.echo((models / version / "card.md").read_text("utf-8").split("\n## ")[0])
+
+
 @app.command("rating-report")
 def rating_report(
     data: Annotated[Path, typer.Option("--data", help="Folder of the public invoices.")], as_json: AsJson = False

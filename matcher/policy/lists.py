@@ -99,9 +99,7 @@ def product_rows(
 ) -> tuple[ProductRow, ...]:
     """The list of products and services on offer on a day, by institution and product."""
     rows = [
-        _product_row(product, institutions[product.institution_id])
-        for product in products
-        if product.valid_from <= as_of and (product.valid_to is None or as_of <= product.valid_to)
+        _product_row(product, institutions[product.institution_id]) for product in products if product.on_offer(as_of)
     ]
     return tuple(sorted(rows, key=lambda row: (row.institution_id, row.product_id)))
 

@@ -187,6 +187,7 @@ def test_a_case_is_assessed_and_bad_facts_are_named(client: Client, platform: di
     cap = next(item for item in told["items"] if item["measure"] == "guarantee_fee_cap")
     assert cap["figures"]["cap_rate"] == "0.015"
     assert cap["article"] == "7"
+    assert {item["payee"] for item in told["items"]} == {"enterprise", "bank", "guarantor"}
     wrong = client.post("/v1/policies/assess", json={"facts": {"annual_rate": "4.35"}}, headers=platform)
     assert wrong.status_code == 422
     assert wrong.json()["errors"][0]["pointer"] == "/facts/annual_rate"
@@ -199,7 +200,10 @@ def test_the_rulebook_and_the_targets_are_shown_with_their_articles(client: Clie
     assert all(item["article"] for item in law["items"])
     told = client.get("/v1/targets?year=2023", headers=bearer(keys["regulator"])).json()["items"]
     assert told
-    assert {item["reached"] for item in told} <= {"yes", "no", "unknown"}
+    reached = {item["code"]: (item["observed"], item["reached"]) for item in told}
+    assert reached["products_with_qr"] == ("60", "no")
+    assert reached["products_and_services"] == ("60", "no")
+    assert reached["matchmaking_events"] == (None, "unknown")
 
 
 @pytest.mark.parametrize("name", ["products", "policies"])
