@@ -8,6 +8,7 @@ from fastapi import Request
 
 from api import errors
 from api.admission import Admission
+from api.champion import ChampionWatch
 from api.instance import Instance, open_instance
 from api.metrics import Metrics
 from api.settings import Settings
@@ -30,6 +31,7 @@ class Service:
         self.metrics = Metrics()
         self.admission = Admission(WORKERS, settings.max_in_flight, self.metrics)
         self.failure: str | None = None
+        self.champion: ChampionWatch | None = None
         self._instance = opened
         self._loading: threading.Thread | None = None
 
@@ -56,6 +58,7 @@ class Service:
         """Load in the background; ``ready`` is called once the instance answers."""
         if self._instance is not None:
             ready(self._instance)
+            self.champion = ChampionWatch(self._instance).start()
             return
         self._loading = threading.Thread(target=self._load, args=(say, ready), name="loading", daemon=True)
         self._loading.start()
@@ -64,6 +67,8 @@ class Service:
         """Finish what is in work, then close the instance."""
         if self._loading is not None:
             self._loading.join()
+        if self.champion is not None:
+            self.champion.stop()
         self.admission.close()
         if self._instance is not None:
             self._instance.close()
@@ -73,6 +78,7 @@ class Service:
             instance = open_instance(self.settings, say)
             ready(instance)
             self._instance = instance
+            self.champion = ChampionWatch(instance).start()
         except Exception as error:
             self.failure = str(error)
             _LOG.error("not ready", reason=str(error))
