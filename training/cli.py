@@ -18,6 +18,7 @@ WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated wor
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
 Models = Annotated[Path, typer.Option("--models", help="Folder of the ranker's bundles.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON instead of tables.")]
+Kept = Annotated[bool, typer.Option("--record/--no-record", help="Keep it in MLflow (MLFLOW_TRACKING_URI).")]
 Small = Annotated[bool, typer.Option("--small", help="A small world of 1,000 enterprises × 60 products.")]
 
 CACHE, MODELS = Path(".local/city"), Path("models/ranker")
@@ -48,12 +49,18 @@ def city(
 
 
 @app.command()
-def fit(world: WorldName = "default", cache: Cache = CACHE, models: Models = MODELS, small: Small = False) -> None:
-    """Fit a ranker, measure it and write its bundle; the champion stays who it is."""
-    from training.train import train as run
+def fit(
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    small: Small = False,
+    record: Kept = True,
+) -> None:
+    """Fit a ranker, measure it, write its bundle and keep the run; the champion stays who it is."""
+    from training.promotion_cli import fit_and_keep
 
-    folder, _ = run(_world(cache, world, small), models, progress=sys.stderr.isatty(), champion=False)
-    typer.echo(str(folder))
+    trained = fit_and_keep(_world(cache, world, small), models, record=record)
+    typer.echo(str(trained.folder))
 
 
 @app.command()
@@ -62,13 +69,52 @@ def train(
     cache: Cache = CACHE,
     models: Models = MODELS,
     small: Small = False,
+    record: Kept = True,
     as_json: AsJson = False,
 ) -> None:
-    """City, fit, evaluate: from nothing to a champion and its report."""
-    from training.train import train as run
+    """City, fit, evaluate, gates: from nothing to a challenger, into service where every gate lets it pass."""
+    from training import promotion_cli
 
-    folder, report = run(_world(cache, world, small), models, progress=sys.stderr.isatty())
-    _show({world: report | {"bundle": folder.name}}, as_json)
+    directory = _world(cache, world, small)
+    trained = promotion_cli.fit_and_keep(directory, models, record=record)
+    ruling = promotion_cli.judge_and_move(directory, models, trained.folder.name, trained.history, record=record)
+    gates = promotion_cli.ruling_json(ruling)
+    _show({world: trained.report | {"bundle": trained.folder.name, "ruling": gates}}, as_json)
+    if not as_json:
+        promotion_cli.show(ruling)
+
+
+@app.command()
+def promote(
+    version: Annotated[
+        str | None, typer.Argument(help="Version to promote; the record's challenger if absent.")
+    ] = None,
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    small: Small = False,
+    record: Kept = True,
+    as_json: AsJson = False,
+) -> None:
+    """Put a version into service if every gate lets it pass; else name the gates that refuse, status 1."""
+    from training import promotion_cli
+
+    chosen = version or promotion_cli.challenger(models)
+    ruling = promotion_cli.judge_and_move(_world(cache, world, small), models, chosen, record=record)
+    if as_json:
+        typer.echo(json.dumps(promotion_cli.ruling_json(ruling), indent=1, ensure_ascii=False))
+    else:
+        promotion_cli.show(ruling)
+    if not ruling.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(models: Models = MODELS, record: Kept = True) -> None:
+    """Put the version before the champion back into service."""
+    from training.promotion_cli import go_back
+
+    typer.echo(go_back(models, record=record))
 
 
 @app.command()
@@ -194,8 +240,8 @@ def _report(world: Path, models: Path) -> dict[str, Any]:
         report = measure(history, world, ranker) | {"bundle": ranker.version}
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            folder, report = run(world, Path(scratch), progress=progress)
-            report |= {"bundle": f"{folder.name} (fitted now)"}
+            trained = run(world, Path(scratch), progress=progress)
+            report = trained.report | {"bundle": f"{trained.folder.name} (fitted now)"}
     return report | {"aims": verdict(report)}
 
 
