@@ -269,6 +269,15 @@ def test_a_day_out_of_reach_is_refused_wherever_a_day_is_asked(
         assert "datetime" not in refused.text
 
 
+def test_what_should_be_a_list_is_said_to_be_one_in_both_languages(client: Client, platform: dict[str, str]) -> None:
+    body = {"demand": {**DEMAND, "kinds": "loan"}}
+    told = [
+        client.post("/v1/recommendations", json=body, headers={**platform, "Accept-Language": language}).json()
+        for language in ("en", "zh-CN")
+    ]
+    assert [each["errors"][0]["detail"] for each in told] == ["must be a list", "必须是列表"]
+
+
 def test_readiness_names_the_day_and_the_versions(client: Client) -> None:
     told = client.get("/health/ready")
     assert told.status_code == 200
