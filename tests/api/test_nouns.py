@@ -190,6 +190,16 @@ def test_a_row_sent_again_for_the_same_day_replaces_the_first(
         assert columns["revenue_annual_cny"] == revenue
 
 
+def test_a_consent_that_ended_before_it_began_is_refused(client: Client, platform: dict[str, str]) -> None:
+    uscc = known_enterprise(client, platform, 4)
+    path = f"/v1/enterprises/{uscc}/consents/registry"
+    answered = client.put(path, json={"expires_on": "2020-01-01"}, headers=platform)
+    assert answered.status_code == 422, answered.text
+    assert answered.json()["errors"][0]["pointer"] == "/expires_on"
+    told = client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json()
+    assert told["consents"]["registry"] == "granted"
+
+
 def test_rows_none_of_which_is_good_change_nothing(client: Client, platform: dict[str, str]) -> None:
     uscc = known_enterprise(client, platform, 6)
     path = f"/v1/enterprises/{uscc}/records/annual_report"
