@@ -111,12 +111,21 @@ def field_error(error: Any) -> FieldError:
     elif kind == "value_error" and isinstance(error.get("ctx", {}).get("error"), BilingualError):
         detail = error["ctx"]["error"].text
     elif kind in _MESSAGES:
-        text, context = _MESSAGES[kind], error.get("ctx", {})
+        text, context = _MESSAGES[kind], {name: _bound(value) for name, value in error.get("ctx", {}).items()}
         detail = Text(zh=text.zh.format(**context), en=text.en.format(**context))
     else:
         message = str(error["msg"]).encode("utf-8", "replace").decode()
         detail = Text(zh=f"无效：{message}", en=message)
     return FieldError(pointer=pointer(location), detail=detail)
+
+
+def _bound(value: Any) -> str:
+    """A bound as people write it; validation gives that of an exact number as Python's source.
+
+    >>> _bound("Decimal('10000000000')")
+    '10000000000'
+    """
+    return str(value).removeprefix("Decimal('").removesuffix("')")
 
 
 class BilingualError(ValueError):

@@ -89,14 +89,15 @@ class ProfileBook:
         if path.exists() and uscc in self._row_of:
             parts.append(pq.read_table(path, filters=[("uscc", "=", uscc)]).to_pandas())
         if added:
-            parts.append(read_rows(source, added).frame)
+            # Of two rows of one fact and day the reader keeps the first: the newest is given first, so it stands.
+            parts.append(read_rows(source, added[::-1]).frame)
         parts = [part for part in parts if len(part)]
         if not parts:
             return pd.DataFrame({name: pd.Series(dtype=object) for name in SOURCES[source].names})
         if len(parts) == 1:
             return parts[0]
         joined: pd.DataFrame = pd.concat([part.astype(object) for part in parts], ignore_index=True)
-        return joined
+        return joined.drop_duplicates([*SOURCES[source].key, "known_on"], keep="last", ignore_index=True)
 
 
 def open_profiles(world: World, kept_in: Path) -> ProfileBook:

@@ -208,7 +208,7 @@ def _points(factor: Factor, values: NDArray[np.float64]) -> NDArray[np.int64]:
 def _shown(factor: Factor, value: float | None) -> FactorPoints:
     points = 0 if value is None else int(_points(factor, np.array([value]))[0])
     known = Text(zh="未知，不加不减", en="unknown, counts nothing") if value is None else Text(
-        zh=f"{value:,.4g}，{points:+d} 分", en=f"{value:,.4g}, {points:+d} points"
+        zh=f"{_number(value)}，{points:+d} 分", en=f"{_number(value)}, {points:+d} points"
     )  # fmt: skip
     return FactorPoints(
         column=factor.column,
@@ -217,6 +217,10 @@ def _shown(factor: Factor, value: float | None) -> FactorPoints:
         best_points=max(factor.points),
         text=Text(zh=f"{factor.text.zh}：{known.zh}", en=f"{factor.text.en}: {known.en}"),
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _value(value: object) -> float | None:

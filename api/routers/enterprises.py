@@ -28,6 +28,7 @@ UsccPath = Annotated[Uscc, Path(max_length=40)]
 SourceName = Annotated[str, Path(max_length=40)]
 NO_SOURCE = Text(zh="数据来源", en="source")
 NO_CONSENT = Text(zh="授权", en="consent")
+ENDED = Text(zh="最后一天早于今天，未授予任何权限", en="the last day lies before today: nothing would be granted")
 
 
 @router.get("", summary="企业列表 · List")
@@ -76,6 +77,8 @@ async def grant(request: Request, uscc: UsccPath, source: SourceName, caller: Pl
     service = service_of(request)
     body = bodies.validate(ConsentBody, bodies.parse(await bodies.read(request, service.settings.max_body_bytes)))
     instance = service.instance
+    if body.expires_on is not None and body.expires_on < instance.clock.today():
+        raise errors.invalid([FieldError(pointer="/expires_on", detail=ENDED)])
     await service.admission.run(lambda: _grant(instance, caller, uscc, source, body))
     return Response(wire.encode({"uscc": uscc, "source": source, "state": "granted"}), media_type="application/json")
 

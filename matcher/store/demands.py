@@ -82,8 +82,13 @@ def find(connection: Connection, demand_id: str) -> KeptDemand | None:
 
 
 def latest(connection: Connection, limit: int) -> tuple[KeptDemand, ...]:
-    """The demands published last."""
-    query = select(demands.c.demand_id).order_by(demands.c.published_on.desc(), demands.c.demand_id).limit(limit)
+    """The demands published last, of those that stand published."""
+    query = (
+        select(demands.c.demand_id)
+        .where(demands.c.state == State.PUBLISHED.value)
+        .order_by(demands.c.published_on.desc(), demands.c.demand_id)
+        .limit(limit)
+    )
     found = (find(connection, row.demand_id) for row in connection.execute(query).all())
     return tuple(one for one in found if one is not None)
 

@@ -62,6 +62,18 @@ BAD_DEMANDS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [({"amount_cny": "99999999999"}, "must be at most 10000000000"), ({"kinds": "loan"}, "must be a list")],
+    ids=("most", "list"),
+)
+def test_a_bad_demand_is_told_in_plain_words(
+    client: Client, platform: dict[str, str], change: dict[str, Any], detail: str
+) -> None:
+    answered = client.post("/v1/demands", json={**DEMAND, **change}, headers=platform)
+    assert [error["detail"] for error in answered.json()["errors"]] == [detail]
+
+
 @pytest.mark.parametrize(("change", "pointer"), BAD_DEMANDS, ids=lambda value: str(value)[:40])
 def test_a_bad_demand_is_refused_by_its_field_and_changes_nothing(
     client: Client, platform: dict[str, str], instance: Instance, change: dict[str, Any], pointer: str

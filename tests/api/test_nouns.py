@@ -176,6 +176,30 @@ def test_good_rows_go_in_and_bad_ones_are_named(client: Client, platform: dict[s
     assert early["revenue_annual_cny"] != 8_000_000
 
 
+@pytest.mark.parametrize("second", [5_000_000, 9_000_000])
+def test_a_row_sent_again_for_the_same_day_replaces_the_first(
+    client: Client, platform: dict[str, str], second: int
+) -> None:
+    uscc = known_enterprise(client, platform, 7)
+    path = f"/v1/enterprises/{uscc}/records/annual_report"
+    for revenue in (7_000_000, second):
+        rows = [{"year": 2025, "revenue_cny": revenue, "assets_cny": 5_000_000}]
+        answered = client.put(path, json={"known_on": "2026-10-30", "rows": rows}, headers=platform)
+        assert answered.json()["accepted"] == 1, answered.text
+        columns = client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json()["columns"]
+        assert columns["revenue_annual_cny"] == revenue
+
+
+def test_a_consent_that_ended_before_it_began_is_refused(client: Client, platform: dict[str, str]) -> None:
+    uscc = known_enterprise(client, platform, 4)
+    path = f"/v1/enterprises/{uscc}/consents/registry"
+    answered = client.put(path, json={"expires_on": "2020-01-01"}, headers=platform)
+    assert answered.status_code == 422, answered.text
+    assert answered.json()["errors"][0]["pointer"] == "/expires_on"
+    told = client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json()
+    assert told["consents"]["registry"] == "granted"
+
+
 def test_rows_none_of_which_is_good_change_nothing(client: Client, platform: dict[str, str]) -> None:
     uscc = known_enterprise(client, platform, 6)
     path = f"/v1/enterprises/{uscc}/records/annual_report"

@@ -62,6 +62,11 @@ def test_the_unknown_counts_nothing_and_is_named() -> None:
     assert rating.factors[0].text.en == "sales_12m_cny: unknown, counts nothing"
 
 
+def test_a_value_is_shown_without_an_exponent() -> None:
+    factors = MODEL.rate({"sales_12m_cny": 3581274.14, "leverage": 0.49, "age_months": 12.0}).factors
+    assert [factor.text.en.split(": ")[1].rpartition(", ")[0] for factor in factors] == ["3,581,274", "0.49", "12"]
+
+
 def test_too_little_known_gives_no_letter() -> None:
     rating = MODEL.rate({"leverage": 0.2})
     assert (rating.letter, rating.default_probability) == (None, None)

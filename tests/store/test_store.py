@@ -170,7 +170,9 @@ def test_a_demand_is_withdrawn_once_and_keeps_its_moves(store: Store) -> None:
     kept = demands.KeptDemand(demand=demand("D-1"), state="published", published_on=DAY)
     store.write(lambda connection: demands.publish(connection, [kept], "platform:1", NOW))
     assert store.read(lambda connection: demands.find(connection, "D-1")) == kept
+    assert store.read(lambda connection: demands.latest(connection, 5)) == (kept,)
     store.write(lambda connection: demands.withdraw(connection, "D-1", "platform:1", NOW))
+    assert store.read(lambda connection: demands.latest(connection, 5)) == ()
     with pytest.raises(demands.NotMovableError, match="withdrawn"):
         store.write(lambda connection: demands.withdraw(connection, "D-1", "platform:1", NOW))
     assert store.write(lambda connection: demands.withdraw(connection, "D-2", "platform:1", NOW)) is None
