@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import bodies, documented, errors
@@ -49,7 +50,7 @@ def create_app(
         yield
         service.close()
 
-    app = FastAPI(title="credit-matcher", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(title="credit-matcher", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
     app.state.service = Service(settings, opened)
     errors.install(app)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)

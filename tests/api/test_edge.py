@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import httpx
@@ -302,3 +303,13 @@ def test_readiness_names_the_day_and_the_versions(client: Client) -> None:
 def test_keys_are_left_to_their_owner_alone(instance: Instance, keys: dict[str, Any]) -> None:
     assert instance.settings.keys_file.stat().st_mode & 0o777 == 0o600
     assert json.loads(instance.settings.keys_file.read_text()) == keys
+
+
+def test_the_pages_of_documentation_need_no_other_host(client: Client) -> None:
+    for page in ("/docs", "/redoc"):
+        shown = client.get(page)
+        assert shown.status_code == 200
+        assert "https://" not in shown.text
+        scripts = re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css))"', shown.text)
+        assert scripts
+        assert all(client.get(script).status_code == 200 for script in scripts)
