@@ -25,15 +25,6 @@ NO_ENTERPRISE = Text(zh="企业", en="enterprise")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a caller may choose about a list."""
-
-    top_n: int
-    personalised: bool
-    include_unknown: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Answer:
     """An answer as bytes, with what it followed from."""
 

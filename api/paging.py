@@ -49,5 +49,5 @@ def _decode(cursor: str) -> str:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise errors.invalid(
-            [FieldError(pointer="cursor", detail=Text(zh="不是有效游标", en="not a cursor of this list"))]
+            [FieldError(pointer="/cursor", detail=Text(zh="不是有效游标", en="not a cursor of this list"))]
         ) from None

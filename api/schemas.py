@@ -1,5 +1,6 @@
 """What callers may say, field by field, with bounds; unknown fields are refused everywhere."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -20,18 +21,27 @@ from features.uscc import uscc_fault
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment, Text
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)  # any other text might be read as seconds or a week
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?|[+-]?(NaN|Infinity)", re.ASCII)
 _MOST_CNY = Decimal(10_000_000_000)
 
 
-def _not_a_flag(value: Any) -> Any:
-    if isinstance(value, bool):
+def _spelled(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
         raise BilingualError(Text(zh="不是数值", en="not a number"))
     return value
 
 
 def _iso_text(value: Any) -> Any:
-    if not isinstance(value, date) and not (isinstance(value, str) and len(value) == len("2026-01-01")):
+    if not isinstance(value, date) and not (isinstance(value, str) and _DAY.fullmatch(value)):
         raise BilingualError(Text(zh="不是有效日期（YYYY-MM-DD）", en="not a calendar day (YYYY-MM-DD)"))
+    return value
+
+
+def _near_day(value: date) -> date:
+    if not FIRST_DAY <= value <= LAST_DAY:
+        text = Text(zh=f"须在 {FIRST_DAY} 至 {LAST_DAY} 之间", en=f"must lie between {FIRST_DAY} and {LAST_DAY}")
+        raise BilingualError(text)
     return value
 
 
@@ -53,17 +63,22 @@ def _yearly_rate(value: Decimal) -> Decimal:
     return value
 
 
+def _plain(value: Decimal) -> Decimal:
+    """3e6 as 3000000: what is kept and shown has no exponent."""
+    return Decimal(format(value, "f"))
+
+
 def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
         raise BilingualError(Text(zh="列表项重复", en="names an item twice"))
     return values
 
 
-Number = Annotated[Decimal, BeforeValidator(_not_a_flag), Field(allow_inf_nan=False, max_digits=30)]
-Money = Annotated[Number, Field(ge=0, le=_MOST_CNY, decimal_places=2)]
-Amount = Annotated[Number, Field(gt=0, le=_MOST_CNY, decimal_places=2)]
-Rate = Annotated[Number, Field(gt=0, decimal_places=8), AfterValidator(_yearly_rate)]
-Day = Annotated[date, BeforeValidator(_iso_text), Field(ge=FIRST_DAY, le=LAST_DAY)]
+Number = Annotated[Decimal, BeforeValidator(_spelled), Field(allow_inf_nan=False, max_digits=30)]
+Money = Annotated[Number, Field(ge=0, le=_MOST_CNY, decimal_places=2), AfterValidator(_plain)]
+Amount = Annotated[Number, Field(gt=0, le=_MOST_CNY, decimal_places=2), AfterValidator(_plain)]
+Rate = Annotated[Number, Field(gt=0, decimal_places=8), AfterValidator(_yearly_rate), AfterValidator(_plain)]
+Day = Annotated[date, BeforeValidator(_iso_text), AfterValidator(_near_day)]
 Uscc = Annotated[str, Field(max_length=40), AfterValidator(_good_uscc)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 

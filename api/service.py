@@ -9,6 +9,7 @@ from fastapi import Request
 
 from api import errors
 from api.admission import Admission
+from api.champion import ChampionWatch
 from api.instance import Instance, open_instance
 from api.metrics import Metrics
 from api.settings import Settings
@@ -31,6 +32,7 @@ class Service:
         self.metrics = Metrics()
         self.admission = Admission(WORKERS, settings.max_in_flight, self.metrics)
         self.failure: str | None = None
+        self.champion: ChampionWatch | None = None
         self._instance = opened
         self._loading: threading.Thread | None = None
 
@@ -57,6 +59,7 @@ class Service:
         """Load in the background; ``ready`` is called once the instance answers."""
         if self._instance is not None:
             ready(self._instance)
+            self.champion = ChampionWatch(self._instance).start()
             return
         self._loading = threading.Thread(target=self._load, args=(say, ready), name="loading", daemon=True)
         self._loading.start()
@@ -65,6 +68,8 @@ class Service:
         """Finish what is in work, then close the instance."""
         if self._loading is not None:
             self._loading.join()
+        if self.champion is not None:
+            self.champion.stop()
         self.admission.close()
         gc.unfreeze()
         if self._instance is not None:
@@ -78,6 +83,7 @@ class Service:
             gc.collect()
             gc.freeze()
             self._instance = instance
+            self.champion = ChampionWatch(instance).start()
         except Exception as error:
             self.failure = str(error)
             _LOG.error("not ready", reason=str(error))

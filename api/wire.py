@@ -21,6 +21,15 @@ def encode(document: object) -> bytes:
     return msgspec.json.encode(document)
 
 
+def decimal_text(value: Decimal) -> str:
+    """Money or a rate as decimal text, never with an exponent.
+
+    >>> decimal_text(Decimal("3E+6")), decimal_text(Decimal("0.0365"))
+    ('3000000', '0.0365')
+    """
+    return format(value, "f")
+
+
 def recommendation_json(
     found: Recommendation, question: Question, catalog: Catalog, recommendation_id: str, language: str
 ) -> Json:
@@ -105,7 +114,7 @@ def benefits_json(benefits: Iterable[Benefit], language: str) -> list[Json]:
             "act": each.act,
             "force": each.force,
             "status": each.status,
-            "amount_cny": None if each.amount_cny is None else str(each.amount_cny),
+            "amount_cny": None if each.amount_cny is None else decimal_text(each.amount_cny),
             "payee": each.payee,
             "figures": {name: _figure(value) for name, value in each.figures.items()},
             "missing": list(each.missing),
@@ -137,10 +146,10 @@ def _item(item: Item, question: Question, catalog: Catalog, language: str) -> Js
         "p_approve": item.p_approve,
         "queue_price": item.queue_price,
         "offer": {
-            "amount_cny": str(question.demand.amount_cny),
+            "amount_cny": decimal_text(question.demand.amount_cny),
             "term_months": question.demand.term_months,
-            "annual_rate_low": str(product.rate_low),
-            "annual_rate_high": str(product.rate_high),
+            "annual_rate_low": decimal_text(product.rate_low),
+            "annual_rate_high": decimal_text(product.rate_high),
             "days_to_disburse": product.days_to_disburse,
             "security": product.security.value,
         },
@@ -158,10 +167,11 @@ def _item(item: Item, question: Question, catalog: Catalog, language: str) -> Js
 
 def _cost(cost: Cost) -> Json:
     return {
-        "all_in_annual_rate": str(cost.all_in_annual_rate),
-        "total_cny": str(cost.total_cny),
+        "all_in_annual_rate": decimal_text(cost.all_in_annual_rate),
+        "total_cny": decimal_text(cost.total_cny),
         "components": [
-            {"code": each.code, "amount_cny": str(each.amount_cny), "article": each.article} for each in cost.components
+            {"code": each.code, "amount_cny": decimal_text(each.amount_cny), "article": each.article}
+            for each in cost.components
         ],
     }
 
@@ -196,4 +206,6 @@ def _repair(repair: Repair, language: str) -> Json:
 def _figure(value: Decimal | date | bool | str) -> Any:
     if isinstance(value, bool):
         return value
-    return value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    return value.isoformat() if isinstance(value, date) else value

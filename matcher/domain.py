@@ -250,6 +250,10 @@ class Product:
     valid_from: date = date(2020, 1, 1)
     valid_to: date | None = None
 
+    def on_offer(self, day: date) -> bool:
+        """Whether it can be asked for on a day; its first and its last day count."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
@@ -311,7 +315,7 @@ class Benefit:
     amount_cny
         Yuan rounded down to the fen, ``None`` where the law states none or it cannot be known.
     payee
-        ``enterprise``, ``bank``, ``guarantor`` or empty.
+        ``enterprise``, ``bank`` or ``guarantor``.
     figures
         Named figures: Decimal, day, flag or code.
     missing

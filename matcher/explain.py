@@ -216,9 +216,7 @@ def _group_text(code: str, contribution: float, facts: list[Text]) -> Text:
 def _difference(above: Account, below: Account) -> tuple[Reason, ...]:
     here = {reason.code: reason for reason in above.reasons}
     there = {reason.code: reason for reason in below.reasons}
-    reasons = [
-        _compared(code, here.get(code), there.get(code)) for code in REASON_CODES if code in here or code in there
-    ]
+    reasons = [_compared(code, here.get(code), there.get(code)) for code in {**here, **there}]
     if above.base != below.base:
         text = both("两者的起点不同", "The two accounts start from different bases")
         reasons.append(Reason(code="base", group="base", contribution=above.base - below.base, text=text))

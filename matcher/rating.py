@@ -79,7 +79,7 @@ class Rating:
     letter
         A (best) to E, ``None`` where too few factors are known.
     default_probability
-        Of a loan in its first year, ``None`` with the letter.
+        Within a year, ``None`` with the letter.
     score
         Base and points together.
     factors
@@ -153,7 +153,7 @@ class RatingModel:
         return total
 
     def default_probabilities(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        """Probability of default in the first year of a loan, of every row."""
+        """Probability of default within a year, of every row."""
         return self._probability(self.scores(columns))
 
     def rate_many(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.object_]:

@@ -241,12 +241,17 @@ def _record(check: ProductCheck) -> Repair:
 
 
 def requirement(check: ProductCheck) -> str:
-    """The value a record must show, as the rule states it."""
-    value = check.rule.value
-    shown = (
-        ", ".join(value) if isinstance(value, tuple) else format(value, "f") if isinstance(value, Decimal) else value
-    )
-    return f"{check.rule.operator} {shown}"
+    """The value a record must show: the bound itself, or any of several; with its operator where a value is ruled out.
+
+    The clause beside it says from which side a bound is met.
+    """
+    value, operator = check.rule.value, check.rule.operator
+    if isinstance(value, tuple):
+        shown = ", ".join(value)
+    else:
+        shown = value if isinstance(value, str) else format(Decimal(value), "f")
+    ruled_out = operator in {Operator.NE, Operator.NOT_IN, Operator.STARTS_WITH_NONE}
+    return f"{operator} {shown}" if ruled_out else shown
 
 
 def _least_passing(check: ProductCheck) -> float | str | None:

@@ -6,23 +6,29 @@ from functools import lru_cache
 
 from features.consent import withheld_columns
 from features.schema import PROFILE, SOURCES
-from matcher.policy import Rulebook
-from matcher.policy.size import size_class
+from matcher.policy import NoLawInForceError, Rulebook
+from matcher.policy.size import UNDETERMINED, size_class
 
 Row = Mapping[str, float | str | None]
 """One enterprise's profile: numbers and flags as floats, codes as text, ``None`` where unknown."""
 
 
 def size_of(row: Row, as_of: date, rulebook: Rulebook) -> str:
-    """Size class from the best figures known: insured headcount else reported, reported revenue else declared sales."""
-    return size_class(
-        _code(row, "industry_code"),
-        _first(row, "headcount", "employees_reported"),
-        _first(row, "revenue_annual_cny", "taxed_sales_12m_cny", "sales_12m_cny"),
-        _first(row, "assets_total_cny"),
-        as_of=as_of,
-        rulebook=rulebook,
-    )
+    """Size class from the best figures known: insured headcount else reported, reported revenue else declared sales.
+
+    On a day before the first size standard of the rulebook it is undetermined.
+    """
+    try:
+        return size_class(
+            _code(row, "industry_code"),
+            _first(row, "headcount", "employees_reported"),
+            _first(row, "revenue_annual_cny", "taxed_sales_12m_cny", "sales_12m_cny"),
+            _first(row, "assets_total_cny"),
+            as_of=as_of,
+            rulebook=rulebook,
+        )
+    except NoLawInForceError:
+        return UNDETERMINED
 
 
 def missing_sources(row: Row) -> tuple[str, ...]:

@@ -69,11 +69,12 @@ def write_bundle(root: Path, bundle: Bundle) -> Path:
     return _place(root / manifest["version"], contents)
 
 
-def set_champion(root: Path, version: str) -> None:
-    """Make ``version`` the bundle in service, in one atomic step."""
+def set_champion(root: Path, version: str, *, previous: str | None = None) -> None:
+    """Make ``version`` the bundle in service, in one atomic step; ``previous`` is the one to go back to."""
     pointer = root / "champion.json"
     beside = root / "champion.json.new"
-    beside.write_text(json.dumps({"version": version}) + "\n", encoding="utf-8")
+    named = {"version": version} | ({} if previous is None else {"previous": previous})
+    beside.write_text(json.dumps(named) + "\n", encoding="utf-8")
     beside.replace(pointer)
 
 

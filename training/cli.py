@@ -9,12 +9,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from training.benchmark.commands import app as benchmark
+
 app = typer.Typer(help="Train and measure the models of credit-matcher.", no_args_is_help=True)
+app.add_typer(benchmark, name="benchmark")
 
 WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
 Models = Annotated[Path, typer.Option("--models", help="Folder of the ranker's bundles.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON instead of tables.")]
+Kept = Annotated[bool, typer.Option("--record/--no-record", help="Keep it in MLflow (MLFLOW_TRACKING_URI).")]
 Small = Annotated[bool, typer.Option("--small", help="A small world of 1,000 enterprises × 60 products.")]
 
 CACHE, MODELS = Path(".local/city"), Path("models/ranker")
@@ -45,12 +49,18 @@ def city(
 
 
 @app.command()
-def fit(world: WorldName = "default", cache: Cache = CACHE, models: Models = MODELS, small: Small = False) -> None:
-    """Fit a ranker, measure it and write its bundle; the champion stays who it is."""
-    from training.train import train as run
+def fit(
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    small: Small = False,
+    record: Kept = True,
+) -> None:
+    """Fit a ranker, measure it, write its bundle and keep the run; the champion stays who it is."""
+    from training.promotion_cli import fit_and_keep
 
-    folder, _ = run(_world(cache, world, small), models, progress=sys.stderr.isatty(), champion=False)
-    typer.echo(str(folder))
+    trained = fit_and_keep(_world(cache, world, small), models, record=record)
+    typer.echo(str(trained.folder))
 
 
 @app.command()
@@ -59,13 +69,52 @@ def train(
     cache: Cache = CACHE,
     models: Models = MODELS,
     small: Small = False,
+    record: Kept = True,
     as_json: AsJson = False,
 ) -> None:
-    """City, fit, evaluate: from nothing to a champion and its report."""
-    from training.train import train as run
+    """City, fit, evaluate, gates: from nothing to a challenger, into service where every gate lets it pass."""
+    from training import promotion_cli
 
-    folder, report = run(_world(cache, world, small), models, progress=sys.stderr.isatty())
-    _show({world: report | {"bundle": folder.name}}, as_json)
+    directory = _world(cache, world, small)
+    trained = promotion_cli.fit_and_keep(directory, models, record=record)
+    ruling = promotion_cli.judge_and_move(directory, models, trained.folder.name, trained.history, record=record)
+    gates = promotion_cli.ruling_json(ruling)
+    _show({world: trained.report | {"bundle": trained.folder.name, "ruling": gates}}, as_json)
+    if not as_json:
+        promotion_cli.show(ruling)
+
+
+@app.command()
+def promote(
+    version: Annotated[
+        str | None, typer.Argument(help="Version to promote; the record's challenger if absent.")
+    ] = None,
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    small: Small = False,
+    record: Kept = True,
+    as_json: AsJson = False,
+) -> None:
+    """Put a version into service if every gate lets it pass; else name the gates that refuse, status 1."""
+    from training import promotion_cli
+
+    chosen = version or promotion_cli.challenger(models)
+    ruling = promotion_cli.judge_and_move(_world(cache, world, small), models, chosen, record=record)
+    if as_json:
+        typer.echo(json.dumps(promotion_cli.ruling_json(ruling), indent=1, ensure_ascii=False))
+    else:
+        promotion_cli.show(ruling)
+    if not ruling.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(models: Models = MODELS, record: Kept = True) -> None:
+    """Put the version before the champion back into service."""
+    from training.promotion_cli import go_back
+
+    typer.echo(go_back(models, record=record))
 
 
 @app.command()
@@ -74,6 +123,9 @@ def evaluate(
     cache: Cache = CACHE,
     models: Models = MODELS,
     small: Small = False,
+    enterprises: Annotated[
+        int | None, typer.Option(min=200, help="Enterprises per world; a full city if absent.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure on the held-out months: the champion where it was trained on that world, else a ranker fitted to it."""
@@ -81,7 +133,7 @@ def evaluate(
 
     reports = {}
     for name in sorted(WORLDS) if world == "all" else [world]:
-        reports[name] = _report(_world(cache, name, small), models)
+        reports[name] = _report(_world(cache, name, small, enterprises), models)
         if not as_json:
             _show({name: reports[name]}, as_json)
     if as_json:
@@ -106,6 +158,24 @@ def curve(world: WorldName = "default", cache: Cache = CACHE, small: Small = Fal
     Console().print(table)
 
 
+@app.command()
+def rating(
+    version: Annotated[str, typer.Option("--version", help="Name of the new card; that of its folder.")],
+    world: WorldName = "default",
+    cache: Cache = CACHE,
+    models: Annotated[Path, typer.Option("--models", help="Folder of the ratings.")] = Path("models/rating"),
+    invoices: Annotated[Path | None, typer.Option(help="Public invoices, to report the way of fitting on.")] = None,
+    small: Small = False,
+) -> None:
+    """Fit the platform rating on a world, measure it on held-out enterprises; the champion stays who it is."""
+    from training.rating import report
+    from training.rating import train as run
+
+    real = None if invoices is None else report(invoices, console=Console(quiet=True))
+    run(_world(cache, world, small), models / version, version, real)
+    typer.echo((models / version / "card.md").read_text("utf-8").split("\n## ")[0])
+
+
 @app.command("rating-report")
 def rating_report(
     data: Annotated[Path, typer.Option("--data", help="Folder of the public invoices.")], as_json: AsJson = False
@@ -118,14 +188,39 @@ def rating_report(
         typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
 
 
-def _world(cache: Path, name: str, small: bool) -> Path:
-    """The directory of a world, built where absent."""
-    directory = cache / (f"{name}-small" if small else name)
+@app.command()
+def market(
+    world: Annotated[str, typer.Option("--world", help="Mechanism of the simulated market, or all.")] = "all",
+    seeds: Annotated[int, typer.Option(min=2, help="Draws of each market.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Distinct enterprises funded under prices and every other way of making lists, in simulated markets."""
+    from training.market_report import report
+    from training.market_worlds import MECHANISMS
+
+    if world != "all" and world not in MECHANISMS:
+        raise typer.BadParameter(f"no market {world!r}; there are all, {', '.join(MECHANISMS)}", param_hint="--world")
+    found = report(worlds=tuple(MECHANISMS) if world == "all" else (world,), seeds=tuple(range(seeds)))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    table = Table("market (simulated)", "gain over best", "over p·q", "of the bound", "unreviewed", "frozen loss")
+    for name, row in found["worlds"].items():
+        shares = (row["gain_over_best"], row["gain_over_pq"], row["share_of_bound"])
+        unreviewed = row["prices"]["unreviewed"]
+        table.add_row(name, *(f"{share['mean']:.1%}" for share in (*shares, unreviewed, row["frozen_loss"])))
+    Console().print(table)
+
+
+def _world(cache: Path, name: str, small: bool, enterprises: int | None = None) -> Path:
+    """The directory of a world, built where absent; fewer enterprises state as many demands each."""
+    directory = cache / (f"{name}-small" if small else f"{name}-{enterprises}" if enterprises else name)
     if not (directory / "manifest.json").is_file():
         from training.city.build import build
 
         typer.echo(f"building the world {name} in {directory}", err=True)
-        build(directory, name, small=small, progress=sys.stderr.isatty())
+        demands = None if enterprises is None else enterprises * 12 // 5
+        build(directory, name, enterprises=enterprises, demands=demands, small=small, progress=sys.stderr.isatty())
     return directory
 
 
@@ -149,8 +244,8 @@ def _report(world: Path, models: Path) -> dict[str, Any]:
         report = measure(history, world, ranker) | {"bundle": ranker.version}
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            folder, report = run(world, Path(scratch), progress=progress)
-            report |= {"bundle": f"{folder.name} (fitted now)"}
+            trained = run(world, Path(scratch), progress=progress)
+            report = trained.report | {"bundle": f"{trained.folder.name} (fitted now)"}
     return report | {"aims": verdict(report)}
 
 

@@ -120,6 +120,11 @@ def read_history(world: Path, *, progress: bool = False) -> History:
     )
 
 
+def read_demands(world: Path) -> tuple[Demand, ...]:
+    """The demands of a world directory as people state them, in the order of its ``History``."""
+    return tuple(_demand(row) for row in _records(pd.read_parquet(world / "demands.parquet")))
+
+
 def pair_matrix_of(
     history: History, effects: Mapping[int, Effects] | Effects, demand: NDArray[Any], product: NDArray[Any]
 ) -> NDArray[np.float32]:

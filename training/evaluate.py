@@ -43,16 +43,20 @@ class HeldOut:
         return keys.get_indexer(pd.MultiIndex.from_frame(frame[["demand", "product"]]))
 
 
-def evaluate(history: History, world: Path, ranker: Ranker, *, with_baselines: bool = True) -> dict[str, Any]:
+def evaluate(
+    history: History, world: Path, ranker: Ranker, *, with_baselines: bool = True, pairs: HeldOut | None = None
+) -> dict[str, Any]:
     """Every measure of a ranker on a world, as plain numbers.
 
     Parameters
     ----------
     with_baselines
         Fit and rank the baselines too; they take most of the time.
+    pairs
+        The held-out pairs where they were made already.
     """
     truth = read_truth(world)
-    held_out = _held_out(history, truth, ranker)
+    held_out = pairs or held_out_pairs(history, world, ranker)
     ranking = {"model": held_out.said_p * held_out.said_q}
     if with_baselines:
         ranking |= _baselines(history, ranker, held_out)
@@ -63,8 +67,8 @@ def evaluate(history: History, world: Path, ranker: Ranker, *, with_baselines: b
             "demands": len(np.unique(held_out.demand)),
             "pairs": len(gain),
         },
-        "p_apply": {name: _against_truth(held_out, rows, "p") for name, rows in _segments(history, held_out).items()},
-        "p_approve": {name: _against_truth(held_out, rows, "q") for name, rows in _segments(history, held_out).items()},
+        "p_apply": {name: against_truth(held_out, rows, "p") for name, rows in segments(history, held_out).items()},
+        "p_approve": {name: against_truth(held_out, rows, "q") for name, rows in segments(history, held_out).items()},
         "logged": _against_log(history, held_out),
         "ndcg_at_10": {name: metrics.ndcg(held_out.demand, score, gain) for name, score in ranking.items()}
         | {"oracle": metrics.ndcg(held_out.demand, gain, gain)},
@@ -84,8 +88,9 @@ def verdict(report: Mapping[str, Any]) -> dict[str, bool]:
     }
 
 
-def _held_out(history: History, truth: Truth, ranker: Ranker) -> HeldOut:
-    pairs = truth.pairs
+def held_out_pairs(history: History, world: Path, ranker: Ranker) -> HeldOut:
+    """Every pair of the held-out months that the published rules admit, as the ranker and as the truth see it."""
+    pairs = read_truth(world).pairs
     row_of = pd.Series(np.arange(len(history.demand_ids)), index=history.demand_ids)
     demand = row_of.loc[pairs["demand_id"].to_numpy()].to_numpy(dtype=np.intp)
     product = np.array([history.catalog.row_of[name] for name in pairs["product_id"]], dtype=np.intp)
@@ -102,7 +107,7 @@ def _held_out(history: History, truth: Truth, ranker: Ranker) -> HeldOut:
     )
 
 
-def _segments(history: History, held_out: HeldOut) -> dict[str, NDArray[np.intp]]:
+def segments(history: History, held_out: HeldOut) -> dict[str, NDArray[np.intp]]:
     """Rows of all pairs, of first-time borrowers, of micro firms, and of the ten selected for each demand."""
     first_time = history.profiles["has_prior_loan"][held_out.demand] == 0
     sales = np.fmin(history.profiles["sales_12m_cny"], history.profiles["taxed_sales_12m_cny"])[held_out.demand]
@@ -116,7 +121,8 @@ def _segments(history: History, held_out: HeldOut) -> dict[str, NDArray[np.intp]
     }
 
 
-def _against_truth(held_out: HeldOut, rows: NDArray[np.intp], which: str) -> dict[str, float]:
+def against_truth(held_out: HeldOut, rows: NDArray[np.intp], which: str) -> dict[str, float]:
+    """Measures of one probability, ``p`` or ``q``, on some of the pairs."""
     said, true = (held_out.said_p, held_out.true_p) if which == "p" else (held_out.said_q, held_out.true_q)
     return _measures(said[rows], true[rows], true[rows])
 

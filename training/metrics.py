@@ -45,11 +45,16 @@ def ndcg(query: NDArray[np.intp], score: Floats, gain: Floats, top: int = TOP) -
     >>> ndcg(np.array([0, 0]), np.array([0.1, 0.9]), np.array([1.0, 0.0]))  # the gain stands second: 1 / log2(3)
     0.6309297535714575
     """
-    reached, best = _discounted(query, score, gain, top), _discounted(query, gain, gain, top)
+    reached, best = discounted_gain(query, score, gain, top), discounted_gain(query, gain, gain, top)
     return float(np.mean(reached[best > 0] / best[best > 0]))
 
 
-def _discounted(query: NDArray[np.intp], score: Floats, gain: Floats, top: int) -> Floats:
+def discounted_gain(query: NDArray[np.intp], score: Floats, gain: Floats, top: int = TOP) -> Floats:
+    """Discounted gain among the first ``top`` of each query, queries ascending.
+
+    >>> discounted_gain(np.array([7, 7, 3]), np.array([0.1, 0.9, 0.5]), np.array([0.5, 1.0, 0.25])).round(3)
+    array([0.25 , 1.315])
+    """
     order = np.lexsort((-score, query))
     sorted_query = query[order]
     starts = np.concatenate([[0], np.nonzero(np.diff(sorted_query))[0] + 1])

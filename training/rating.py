@@ -1,11 +1,11 @@
 """Makes and measures the platform rating: from a city's own loan records, and on the public invoices of real firms.
 
-Both use one way of fitting (``training.scorecard``). A city's card learns yearly default rates from loans as they run;
-the invoices give 82 firms with an outcome, so every figure on them comes with its spread over repeated folds.
+Both use one way of fitting (``training.scorecard``). A city's card learns who defaults
+within the year to come (``training.next_year``); the invoices give 82 firms with an outcome, so every figure on them
+comes with its spread over repeated folds.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,10 +18,10 @@ from rich.table import Table
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from features.profile import build_profiles
-from features.sources import SourceTables
 from matcher.rating import LETTERS, RatingModel
 from training.datasets.invoices import InvoiceFirms, read_firms
+from training.next_year import next_year
+from training.rating_card import card, measured
 from training.scorecard import Sample, fit_scorecard, profile_columns
 
 FOLDS, REPEATS = 5, 20
@@ -159,80 +159,31 @@ def cross_validated(
     return auc, brier
 
 
-def city_sample(world: Path) -> tuple[Sample, pd.DataFrame]:
-    """Loans of a city as rows to learn from, and everybody's profile on its last day.
-
-    A loan is read with the profile of the first day of the month in which it was applied for. Its weight is the share
-    of a year it has been observed, so a loan still running counts for what it has shown and no more; a default counts
-    one.
-    """
-    manifest = json.loads((world / "manifest.json").read_text("utf-8"))
-    last_day = pd.Timestamp(manifest["last_day"])
-    loans = _loans(world, last_day)
-    tables = SourceTables.from_directory(world / "sources")
-    try:
-        rows = pd.concat(_profiles_of(tables, loans), ignore_index=True)
-        population = build_profiles(tables, last_day.date())
-    finally:
-        tables.close()
-    sample = Sample(
-        profiles=rows.drop(columns=["defaulted", "weight"]),
-        defaulted=rows["defaulted"].to_numpy(dtype=np.float64),
-        weight=rows["weight"].to_numpy(dtype=np.float64),
-    )
-    return sample, population
-
-
 def train(world: Path, out: Path, version: str, invoices: RatingReport | None = None) -> RatingModel:
-    """Fits the platform's rating on a city and writes ``manifest.json`` and ``card.md`` to ``out``."""
-    sample, population = city_sample(world)
-    model = fit_scorecard(sample, population, version=version)
-    inside = model.default_probabilities(profile_columns(model, sample.profiles))
+    """Fits the platform's rating on half of a city's borrowers, measures it on the others, writes it to ``out``.
+
+    ``manifest.json`` is the card as it is read in service, ``card.md`` says how it came to be and how it does. The card
+    that is written is the very one that was measured: the held-out half is not learnt from afterwards.
+    """
+    year = next_year(world)
+    model = fit_scorecard(year.fit_half, year.population, version=version)
     manifest = json.loads((world / "manifest.json").read_text("utf-8"))
     about = {
         "trained_on": f"simulated city {manifest['world']}",
         "world_digest": manifest.get("digest"),
-        "last_day": manifest["last_day"],
-        "loans": len(sample.defaulted),
-        "loan_years": round(float(sample.weight.sum()), 1),
-        "defaults": int(sample.defaulted.sum()),
-        "auc_on_own_loans": round(float(roc_auc_score(sample.defaulted, inside)), 4),
-        "mix": _mix(model, population),
+        "as_of": year.as_of.isoformat(),
+        "outcomes_until": year.until.isoformat(),
+        "fitted_on": measured(model, year.fit_half),
+        "held_out": measured(model, year.held_out),
+        "mix": _mix(model, year.population),
         "invoices_note": "the same way of fitting, cross-validated on real invoices: another card, not this one",
         "invoices": invoices.to_json() if invoices else None,
     }
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(model.manifest(about), ensure_ascii=False, indent=1)
     (out / "manifest.json").write_text(text + "\n", "utf-8")
-    (out / "card.md").write_text(_card(model, about), "utf-8")
+    (out / "card.md").write_text(card(model, about), "utf-8")
     return model
-
-
-def _loans(world: Path, last_day: pd.Timestamp) -> pd.DataFrame:
-    applications = pd.read_parquet(world / "applications.parquet")
-    demands = pd.read_parquet(world / "demands.parquet", columns=["demand_id", "uscc"])
-    loans = applications[applications["disbursed_on"].notna()].merge(demands, on="demand_id")
-    paid, due = pd.to_datetime(loans["disbursed_on"]), pd.to_datetime(loans["matured_on"])
-    until = due.where(due <= last_day, last_day)
-    years = (until - paid).dt.days.clip(lower=1) / 365.0
-    bad = loans["outcome"] == "defaulted"
-    return pd.DataFrame(
-        {
-            "uscc": loans["uscc"],
-            "month": pd.to_datetime(loans["applied_on"]).dt.to_period("M").dt.to_timestamp(),
-            "defaulted": bad.astype("float64"),
-            "weight": years.clip(upper=1.0).where(~bad, 1.0),
-        }
-    )
-
-
-def _profiles_of(tables: SourceTables, loans: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    for month, group in loans.groupby("month"):
-        day = pd.Timestamp(str(month)).date()
-        profiles = build_profiles(tables, day, enterprises=sorted(set(group["uscc"])))
-        yield profiles.loc[group["uscc"]].assign(
-            defaulted=group["defaulted"].to_numpy(), weight=group["weight"].to_numpy()
-        )
 
 
 def _letters(model: RatingModel, profiles: pd.DataFrame, defaulted: pd.Series) -> dict[str, tuple[int, int, int]]:
@@ -275,26 +226,3 @@ def points_table(model: RatingModel) -> Table:
         bins = " | ".join(["least", *(f"{edge:,g}" for edge in factor.edges)])
         table.add_row(factor.text.en, bins, " | ".join(f"{points:+d}" for points in factor.points))
     return table
-
-
-def _card(model: RatingModel, about: dict[str, object]) -> str:
-    limits = ", ".join(f"{letter} {limit:g}" for letter, limit in zip(LETTERS[:4], model.limits, strict=True))
-    lines = [
-        f"# Rating {model.version}",
-        "",
-        "A–E from a scorecard of default risk in a loan's first year. A decision aid, not a credit report "
-        "(平台评级仅供撮合决策参考，不是征信报告).",
-        "",
-        f"Probability of default = logistic({model.intercept:g} {model.slope:+g} × score).",
-        f"Score = {model.base} + points.",
-        f"Highest probability of a letter: {limits}; E above.",
-        f"At least {model.least_known} known factors are needed; an unknown one counts nothing.",
-        "",
-        "| factor | bins from | points |",
-        "|---|---|---|",
-    ]
-    for factor in model.factors:
-        bins = ", ".join(["least", *(f"{edge:,g}" for edge in factor.edges)])
-        lines.append(f"| {factor.text.en} / {factor.text.zh} | {bins} | {', '.join(map(str, factor.points))} |")
-    lines += ["", "## Measured", "", "```json", json.dumps(about, ensure_ascii=False, indent=1), "```", ""]
-    return "\n".join(lines)

@@ -158,12 +158,19 @@ def _read(candidate: Candidate, values: Floats) -> Floats:
 
 
 def _edges(known: Floats, unit: str) -> Floats:
-    """Rounded quantiles that separate different values, none at or below the least value."""
+    """Rounded quantiles that separate different values, none at or below the least value.
+
+    Where nine in ten share the least value, as with overdue months, the quantiles of the others stand in.
+    """
+    above = known[known > known[0]]
+    if 0 < len(above) < len(known) / MOST_BINS:
+        return np.unique(np.quantile(above, (0.0, 0.5), method="lower"))
     steps = np.quantile(known, np.linspace(0, 1, MOST_BINS + 1)[1:-1])
     digits = 3 if unit in {"share", "ratio"} else 0
     rounded = np.unique(np.round(steps, digits))
     occupied = [edge for edge in rounded if known[0] < edge <= known[-1]]
-    return np.array([e for e, after in zip(occupied, [*occupied[1:], np.inf], strict=True) if _any(known, e, after)])
+    afters = [*occupied[1:], np.inf][: len(occupied)]
+    return np.array([e for e, after in zip(occupied, afters, strict=True) if _any(known, e, after)])
 
 
 def _any(known: Floats, low: float, high: float) -> bool:

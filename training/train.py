@@ -1,41 +1,40 @@
-"""From a world to a bundle: fit, measure on the held-out months, write the card, set the champion."""
+"""From a world to a bundle: fit, measure on the held-out months, write the card."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from matcher.ranker import Ranker
-from training.bundle import Bundle, set_champion, write_bundle
+from training.bundle import Bundle, write_bundle
 from training.dataset import History, read_history
-from training.evaluate import evaluate
+from training.evaluate import HeldOut, evaluate, held_out_pairs
 from training.fit import Fitted, Settings, fit
 
 
-def train(
-    world: Path, models: Path, settings: Settings | None = None, *, progress: bool = False, champion: bool = True
-) -> tuple[Path, dict[str, Any]]:
-    """Fit a ranker to a world, measure it, and write its bundle under ``models``.
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A bundle, where it lies, and how it was measured."""
 
-    Returns
-    -------
-    tuple
-        The bundle's folder and the report of ``training.evaluate.evaluate``.
-    """
+    folder: Path
+    report: dict[str, Any]
+    history: History = field(repr=False)
+    held_out: HeldOut = field(repr=False)
+
+
+def train(world: Path, models: Path, settings: Settings | None = None, *, progress: bool = False) -> Trained:
+    """Fit a ranker to a world, measure it, and write its bundle under ``models``; the champion stays who it is."""
     settings = settings or Settings()
     history = read_history(world, progress=progress)
     fitted = fit(history, settings, progress=progress)
-    draft = write_bundle(models / ".draft", bundle_of(history, fitted, settings, world.name, ""))
-    report = evaluate(history, world, Ranker.load(draft))
+    with TemporaryDirectory() as scratch:
+        draft = Ranker.load(write_bundle(Path(scratch), bundle_of(history, fitted, settings, world.name, "")))
+    held_out = held_out_pairs(history, world, draft)
+    report = evaluate(history, world, draft, pairs=held_out)
     folder = write_bundle(models, bundle_of(history, fitted, settings, world.name, card(world.name, report)))
-    for file in draft.iterdir():
-        file.unlink()
-    draft.rmdir()
-    draft.parent.rmdir()
-    if champion:
-        set_champion(models, folder.name)
-    return folder, report
+    return Trained(folder=folder, report=report, history=history, held_out=held_out)
 
 
 def bundle_of(history: History, fitted: Fitted, settings: Settings, world: str, text: str) -> Bundle:

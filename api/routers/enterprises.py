@@ -13,11 +13,12 @@ from api.errors import FieldError
 from api.instance import Instance
 from api.language import language_of
 from api.paging import DEFAULT, MOST, Page, page
-from api.schemas import ConsentBody, RecordsBody, Uscc
+from api.schemas import ConsentBody, Day, RecordsBody, Uscc
 from api.service import instance_of, service_of
 from features.reading import read_rows
 from features.schema import SOURCES
 from matcher.domain import Text
+from matcher.policy.size import UNDETERMINED
 from matcher.standing import mask, missing_sources, size_of
 from matcher.store import audit, enterprises
 
@@ -47,7 +48,7 @@ async def search(
 
 
 @router.get("/{uscc}/profile", summary="企业画像 · Profile")
-async def profile(request: Request, uscc: UsccPath, _caller: Platform, as_of: date | None = None) -> Response:
+async def profile(request: Request, uscc: UsccPath, _caller: Platform, as_of: Day | None = None) -> Response:
     """What is known and may be read of one enterprise on a day."""
     service = service_of(request)
     instance, language = service.instance, language_of(request)
@@ -112,12 +113,17 @@ def _profile(instance: Instance, uscc: str, day: date, language: str) -> dict[st
         allowed = asking.permitted(connection, uscc, day)
     readable = mask(row, allowed)
     rating = instance.matcher.rate(readable)
+    size = size_of(readable, day, instance.matcher.rulebook)
+    concluded = {
+        "size_class": None if size == UNDETERMINED else size,
+        "platform_rating": None if rating is None else rating.letter,
+    }
     return {
         "uscc": uscc,
         "name": instance.names.get(uscc),
         "as_of": day.isoformat(),
-        "columns": readable,
-        "size_class": size_of(readable, day, instance.matcher.rulebook),
+        "columns": {**readable, **concluded},
+        "size_class": size,
         "platform_rating": wire.rating_json(rating, language),
         "freshness": {name: readable[f"freshness_{name}_days"] for name in SOURCES},
         "consents": {name: "granted" if name in allowed else "none" for name in SOURCES},

@@ -45,6 +45,7 @@ def _standing(service: Service) -> dict[str, Any]:
         "as_of": instance.clock.today().isoformat(),
         "simulated": True,
         "versions": wire.versions_json(instance.matcher.versions),
+        "champion_fault": None if service.champion is None else service.champion.fault,
         "products": len(instance.matcher.catalog),
         "enterprises": len(instance.profiles.codes),
     }

@@ -1,6 +1,5 @@
 """The law: what it grants in one case, the rulebook as data, and the plan's yearly targets."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,7 +9,7 @@ from api.auth import ROLES, Caller, requires
 from api.documented import body_of
 from api.errors import FieldError
 from api.language import language_of
-from api.schemas import AssessBody
+from api.schemas import AssessBody, Day
 from api.service import instance_of, service_of
 from matcher.policy import InvalidFactsError, assess
 from matcher.policy.lists import PolicyEntry, policies, shown_counters
@@ -39,7 +38,7 @@ async def assess_case(request: Request, _caller: Anyone) -> Response:
 
 
 @router.get("/policies", summary="政策规则库 · Rulebook")
-async def rulebook(request: Request, _caller: Anyone, as_of: date | None = None) -> Response:
+async def rulebook(request: Request, _caller: Anyone, as_of: Day | None = None) -> Response:
     """The rulebook as data, as in force on a day."""
     instance, language = instance_of(request), language_of(request)
     day = as_of or instance.clock.today()
@@ -85,7 +84,7 @@ def _entry(entry: PolicyEntry, language: str) -> dict[str, Any]:
         "values": [
             {
                 "name": value.name,
-                "value": sorted(value.value) if isinstance(value.value, frozenset) else str(value.value),
+                "value": sorted(value.value) if isinstance(value.value, frozenset) else wire.decimal_text(value.value),
                 "unit": value.unit,
                 "article": value.citation.article,
                 "act": value.citation.act,
@@ -107,7 +106,7 @@ def _target(answer: TargetAnswer, language: str) -> dict[str, Any]:
         "article": target.citation.article,
         "act": target.citation.act,
         "operator": target.operator,
-        "threshold": str(target.threshold),
+        "threshold": wire.decimal_text(target.threshold),
         "unit": target.unit,
         "counted": target.counted.in_language(language),
         "observed": None if answer.observed is None else str(answer.observed),

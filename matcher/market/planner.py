@@ -194,7 +194,7 @@ def _answer(candidates: Candidates, market: Market, contenders: dict[str, Round]
     lists = np.empty(shape, dtype=np.int64)
     lists[candidates.demand_order] = np.where(won.lists.column >= 0, product, -1)
     value = np.empty(shape)
-    published, ordered = _published(candidates, won)
+    published, ordered = _published(candidates, won, contenders["prices"].prices)
     value[candidates.demand_order] = ordered
     prices, load = np.empty(candidates.capacity.size), np.empty(candidates.capacity.size)
     prices[candidates.institution_order] = published
@@ -210,19 +210,22 @@ def _answer(candidates: Candidates, market: Market, contenders: dict[str, Round]
     )
 
 
-def _published(candidates: Candidates, won: Round) -> tuple[Floats, Floats]:
-    """Prices the lists were made at, and queue values that stand above the price where a file is expected to be read.
+def _published(candidates: Candidates, won: Round, led_by: Floats) -> tuple[Floats, Floats]:
+    """Prices of a review, and queue values that stand above the price just where a file is expected to be read.
 
-    The value of the last file read jumps when an institution is just full or just not; the price that led there does
-    not, and falls when capacity grows. Files beyond the capacity are scaled to lie below it, their order unchanged. An
-    institution that reads nothing costs as much as its best file is worth.
+    The value of the last file read jumps when an institution is just full or just not; the price ``led_by`` does not,
+    and falls when capacity grows. So that price is published, and values are carried along: the last file read comes
+    to stand at the price, order unchanged. Where lists made without prices overflow an institution that prices would
+    have left free, its last file read is the price. One that reads nothing costs as much as its best file is worth.
     """
-    idle = won.queues.load <= _IDLE * candidates.capacity
-    prices = np.where(idle | (won.prices < _NEGLIGIBLE), 0.0, won.prices)
     last = won.queues.prices
-    squeeze = np.where(last > prices, prices / np.maximum(last, _NEGLIGIBLE), 1.0)[won.lists.institution]
-    value = won.queues.value
-    value = np.where(value < last[won.lists.institution], value * squeeze, value)
+    prices = np.where(led_by < _NEGLIGIBLE, last, led_by) if won.prices is not led_by else led_by
+    prices = np.where((won.queues.load <= _IDLE * candidates.capacity) | (prices < _NEGLIGIBLE), 0.0, prices)
+    below = np.where(last > 0.0, prices / np.maximum(last, _NEGLIGIBLE), 1.0)[won.lists.institution]
+    above = ((1.0 - prices) / np.maximum(1.0 - last, _NEGLIGIBLE))[won.lists.institution]
+    value, cut = won.queues.value, last[won.lists.institution]
+    carried = prices[won.lists.institution] + (value - cut) * above
+    value = np.where(won.lists.column < 0, 0.0, np.where(value < cut, value * below, carried))
     dearest = np.zeros(candidates.capacity.size)
     np.maximum.at(dearest, candidates.institution.ravel(), candidates.approve.ravel())
     return np.where(candidates.capacity > 0.0, prices, dearest), value

@@ -40,6 +40,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?",
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _LARGEST = Decimal("1e15")  # far above any city's money: keeps sums exact and typing errors out
 _DAYS_MOST = Decimal(36600)  # a hundred years
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)  # any later and the days counted from it do not exist
 _PLAUSIBLE_FEE = Decimal("0.1")  # no guarantor asks a tenth a year, no bridge fund a tenth a day: per cent by mistake
 
 
@@ -120,6 +121,12 @@ class _RefusedError(ValueError):
         self.text = Text(zh=zh, en=en)
 
 
+def _negative() -> _RefusedError:
+    return _RefusedError(
+        "不能为负：没有请写0，未知请留空", "cannot be negative: write 0 for none, leave it out when unknown"
+    )
+
+
 def _number(given: object) -> Decimal:
     if type(given) is Decimal:
         number = given
@@ -146,7 +153,7 @@ def _signed_money(given: object) -> Decimal:
 def _money(given: object) -> Decimal:
     number = _signed_money(given)
     if number < 0:
-        raise _RefusedError("不能为负", "cannot be negative")
+        raise _negative()
     return number
 
 
@@ -160,7 +167,9 @@ def _whole_days(given: object) -> Decimal:
 def _rate(given: object, most: Decimal = Decimal(1)) -> Decimal:
     number = _number(given)
     if number < 0:
-        raise _RefusedError("不能为负", "cannot be negative")
+        raise _negative()
+    if number > _LARGEST:
+        raise _RefusedError("利率须写成小数，如0.0435", "a rate is a share per year, such as 0.0435")
     if number >= most:
         share = number.scaleb(-2).normalize()
         raise _RefusedError(
@@ -176,7 +185,11 @@ def _fee_rate(given: object) -> Decimal:
 
 def _share(given: object) -> Decimal:
     number = _number(given)
-    if not 0 <= number <= 1:
+    if number < 0:
+        raise _negative()
+    if number > _LARGEST:
+        raise _RefusedError("份额须在0与1之间", "a share lies between 0 and 1, such as 0.8")
+    if number > 1:
         share = number.scaleb(-2).normalize()
         raise _RefusedError(
             f"份额须在0与1之间：若指{number}%，请写{share:f}",
@@ -192,13 +205,21 @@ def _flag(given: object) -> bool:
 
 
 def _day(given: object) -> date:
-    if type(given) is date:
-        return given
-    if isinstance(given, str) and _DAY.fullmatch(given):
-        try:
+    day = given if type(given) is date else _written_day(given)
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise _RefusedError(
+            f"须在{_FIRST_DAY}至{_LAST_DAY}之间；未知请留空",
+            f"must lie between {_FIRST_DAY} and {_LAST_DAY}: leave it out when unknown",
+        )
+    return day
+
+
+def _written_day(given: object) -> date:
+    try:
+        if isinstance(given, str) and _DAY.fullmatch(given):
             return date.fromisoformat(given)
-        except ValueError:
-            pass
+    except ValueError:  # a day no month has, answered below
+        given = None
     raise _RefusedError("应为存在的日期，格式2023-08-07", "must be a day that exists, written as 2023-08-07")
 
 

@@ -60,7 +60,7 @@ class FeeCapVerdicts:
             return None
         caps = self.caps
         code = int(self.verdict[product_index])
-        limit = (caps.unknown_above, caps.fails_above)[code != UNKNOWN] or caps.warns_above
+        limit = self._limit(product_index)
         return Check(
             code=CODE,
             verdict=(Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)[code],
@@ -70,6 +70,17 @@ class FeeCapVerdicts:
             settle_with=caps.settle_with if code == UNKNOWN else None,
             field="product.guarantee_fee_rate",
         )
+
+    def _limit(self, product_index: int) -> Decimal | None:
+        """The cap the verdict followed from; for a fee within every cap, the lowest that may bind."""
+        caps, code = self.caps, int(self.verdict[product_index])
+        if code == FAIL:
+            return caps.fails_above
+        if code == UNKNOWN:
+            return caps.unknown_above
+        if self.warned[product_index]:
+            return caps.warns_above
+        return caps.warns_above or caps.unknown_above or caps.fails_above
 
 
 def guarantee_cap_verdicts(

@@ -99,16 +99,9 @@ def product_rows(
 ) -> tuple[ProductRow, ...]:
     """The list of products and services on offer on a day, by institution and product."""
     rows = [
-        _product_row(product, institutions[product.institution_id])
-        for product in products
-        if is_on_offer(product, as_of)
+        _product_row(product, institutions[product.institution_id]) for product in products if product.on_offer(as_of)
     ]
     return tuple(sorted(rows, key=lambda row: (row.institution_id, row.product_id)))
-
-
-def is_on_offer(product: Product, as_of: date) -> bool:
-    """Whether a product is on offer on a day, its first and last day included."""
-    return product.valid_from <= as_of and (product.valid_to is None or as_of <= product.valid_to)
 
 
 def shown_counters(products: Iterable[Product], as_of: date) -> dict[str, int]:
@@ -117,7 +110,7 @@ def shown_counters(products: Iterable[Product], as_of: date) -> dict[str, int]:
     Every product on offer is on show under a QR code of its own; service items that are no products are not kept, so
     the first count is the least it can be.
     """
-    shown = sum(is_on_offer(product, as_of) for product in products)
+    shown = sum(product.on_offer(as_of) for product in products)
     return {"products_and_services": shown, "products_with_qr": shown}
 
 

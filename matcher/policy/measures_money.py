@@ -62,7 +62,8 @@ def guarantee_fee_cap(case: Case) -> Benefit:
         return answer(case, "not_applicable")
     small = member(facts.size_class, law.codes("sizes"))
     upper = upper_tier(facts.guaranteed_amount_cny, facts.existing_guaranteed_cny, law.number("tier_limit_cny"))
-    if upper is False and small is False and facts.agri_rural and facts.guarantor_is_government is not False:
+    bound = facts.agri_rural is not False and facts.guarantor_is_government is not False
+    if upper is False and small is False and bound:
         return _agri_rural_lower_tier(case)
     rate, force = _cap(case, upper)
     if upper is False and small is None and facts.agri_rural:
@@ -117,7 +118,10 @@ def _agri_rural_lower_tier(case: Case) -> Benefit:
         figures["verdict"] = "warn" if quoted <= most else "excluded"
         if quoted > most:
             return excluded(case, "quoted_fee_rate", figures=figures, force="soft")
-    conditions = (("guarantor_is_government", facts.guarantor_is_government),)
+    conditions = (
+        ("guarantor_is_government", facts.guarantor_is_government),
+        ("agri_rural", facts.agri_rural),
+    )
     return settle(case, conditions, figures=figures, note=clause, force="soft")
 
 

@@ -15,7 +15,7 @@ from matcher.domain import Text
 from matcher.policy.statutes_reader import StatuteError, day_of, number_of, require, text_of
 
 FORCES = frozenset({"hard", "soft", "target", "guidance"})
-PAYEES = frozenset({"enterprise", "bank", "guarantor", ""})
+PAYEES = frozenset({"enterprise", "bank", "guarantor"})
 
 Value = Decimal | frozenset[str]
 
@@ -136,7 +136,7 @@ def measure(name: str, entry: Mapping[str, Any], cite: Mapping[str, Any], file: 
     where = f"{file}: {name}"
     payee = entry.get("payee")
     if payee not in PAYEES:
-        raise StatuteError(f"{where}: payee {payee!r} is none of enterprise, bank, guarantor or empty")
+        raise StatuteError(f"{where}: payee {payee!r} is none of enterprise, bank and guarantor")
     clauses = {fact: both(text, f"{where}.clauses.{fact}") for fact, text in (entry.get("clauses") or {}).items()}
     values = {key: _spans(key, entries, cite, f"{where}.{key}") for key, entries in (entry.get("values") or {}).items()}
     return MeasureLaw(

@@ -27,11 +27,6 @@ class Database:
     reads: Engine
     writes: Engine
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is the embedded store."""
-        return self.reads.dialect.name == "sqlite"
-
     def is_reachable(self) -> bool:
         """Whether a question is answered now."""
         try:

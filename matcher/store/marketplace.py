@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from matcher.store.clock import moment
 from matcher.store.tables import catalogues, facts, institutions, products
@@ -33,27 +33,6 @@ def load(
 def put_product(connection: Connection, product: Document, at: datetime) -> None:
     """Keep one new version of a product; a version already kept raises an integrity error."""
     connection.execute(products.insert(), _product_row(product, moment(at)))
-
-
-def institutions_in(connection: Connection) -> list[dict[str, Any]]:
-    """Documents of all institutions, by id."""
-    rows = connection.execute(select(institutions.c.document).order_by(institutions.c.institution_id)).scalars()
-    return [msgspec.json.decode(row) for row in rows]
-
-
-def products_in(connection: Connection) -> list[dict[str, Any]]:
-    """Documents of the newest version of every product, by id."""
-    newest = (
-        select(products.c.product_id, func.max(products.c.version).label("version"))
-        .group_by(products.c.product_id)
-        .subquery()
-    )
-    query = (
-        select(products.c.document)
-        .join(newest, (products.c.product_id == newest.c.product_id) & (products.c.version == newest.c.version))
-        .order_by(products.c.product_id)
-    )
-    return [msgspec.json.decode(row) for row in connection.execute(query).scalars()]
 
 
 def product_versions(connection: Connection, product_id: str) -> tuple[int, ...]:

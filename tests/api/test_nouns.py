@@ -75,12 +75,25 @@ def test_a_new_version_is_in_the_next_list_and_old_lists_still_replay(
     assert back.json()["version"] == own_product["version"] + 2
 
 
+def test_a_product_put_back_as_it_was_shown_keeps_both_its_languages(
+    client: Client, keys: dict[str, Any], own_product: dict[str, Any]
+) -> None:
+    path, english = f"/v1/products/{own_product['product_id']}", bearer(keys["admin"])
+    chinese = {**english, "Accept-Language": "zh-CN"}
+    before = client.get(path, headers=chinese).json()
+    assert client.put(path, json=client.get(path, headers=english).json(), headers=english).status_code == 200
+    after = client.get(path, headers=chinese).json()
+    assert {**after, "version": 0} == {**before, "version": 0}
+
+
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
         ({"rate_low": "0.5", "rate_high": "0.1"}, "/rate_high"),
         ({"colour": "red"}, "/colour"),
         ({"kind": "gift"}, "/kind"),
+        ({"amount_max_cny": "1_000_000"}, "/amount_max_cny"),
+        ({"valid_from": "20260101"}, "/valid_from"),
         ({"rules": [{"code": "x"}]}, "/rules/0/field"),
         ({"product_id": "P-other"}, "/product_id"),
     ],
@@ -187,6 +200,7 @@ def test_a_case_is_assessed_and_bad_facts_are_named(client: Client, platform: di
     cap = next(item for item in told["items"] if item["measure"] == "guarantee_fee_cap")
     assert cap["figures"]["cap_rate"] == "0.015"
     assert cap["article"] == "7"
+    assert {item["payee"] for item in told["items"]} == {"enterprise", "bank", "guarantor"}
     wrong = client.post("/v1/policies/assess", json={"facts": {"annual_rate": "4.35"}}, headers=platform)
     assert wrong.status_code == 422
     assert wrong.json()["errors"][0]["pointer"] == "/facts/annual_rate"

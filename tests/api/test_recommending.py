@@ -2,6 +2,7 @@
 
 import random
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -144,6 +145,9 @@ def test_without_personalisation_the_same_set_is_ordered_by_declared_terms(
     for item in declared["items"]:
         assert (item["p_apply"], item["p_approve"]) == (None, None)
         assert sum(r["contribution"] for r in item["reasons"]) == pytest.approx(item["score"], abs=1e-9)
+    for above, below in pairwise(declared["items"]):
+        margin = sum(r["contribution"] for r in above["versus_next"])
+        assert margin == pytest.approx(above["score"] - below["score"], abs=1e-9)
 
 
 def test_without_unknowns_only_products_that_pass_every_rule_are_listed(
@@ -164,6 +168,20 @@ def test_an_unknown_enterprise_gets_a_cold_start_answer_naming_every_missing_sou
     answer = client.post("/v1/recommendations", json={"demand": asked}, headers=platform).json()
     assert len(answer["missing_sources"]) == 12
     assert answer["counts"]["eligible"] + answer["counts"]["unknown"] + answer["counts"]["failed"] == 60
+
+
+@pytest.mark.parametrize("day", ["2000-01-01", "2099-12-31"])
+def test_any_day_that_may_be_asked_for_is_answered(client: Client, platform: dict[str, str], day: str) -> None:
+    asked = made_up_demand(random.Random(3), "91370602MA3TERT037")
+    answered = client.post("/v1/recommendations", json={"demand": asked, "as_of": day}, headers=platform)
+    assert answered.status_code == 200
+    assert answered.json()["enterprise"]["size_class"] == "undetermined"
+
+
+def test_money_written_with_an_exponent_is_told_without_one(client: Client, platform: dict[str, str]) -> None:
+    asked = {**made_up_demand(random.Random(3), "91370602MA3TERT037"), "amount_cny": "3e6"}
+    published = client.post("/v1/demands", json=asked, headers=platform).json()
+    assert published["demand"]["amount_cny"] == "3000000"
 
 
 def test_an_unknown_demand_is_not_found(client: Client, platform: dict[str, str]) -> None:

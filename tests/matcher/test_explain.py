@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.pair_columns import GROUPS, PAIR_NAMES
+from matcher.domain import Reason, Text
 from matcher.explain import QUEUE_PRICE, REASON_CODES, Account, accounts, versus_next
 from matcher.ranker import Ranker
 from matcher.wording import fact
@@ -47,6 +48,16 @@ def test_versus_next_adds_up_to_the_difference_of_scores(ranker: Ranker) -> None
     assert versus_next(given_)[-1] == ()
     assert len(versus_next(given_)) == 8
     assert versus_next(()) == ()
+
+
+def test_accounts_with_reasons_of_their_own_are_compared_too() -> None:
+    def declared(rate: float) -> Account:
+        cost = Reason(code="all_in_rate", group="price", contribution=-rate, text=Text(zh="成本", en="cost"))
+        return Account(score=-rate, base=0.0, reasons=(cost,))
+
+    first, last = versus_next((declared(0.03), declared(0.05)))
+    assert [(each.code, each.contribution) for each in first] == [("all_in_rate", pytest.approx(0.02))]
+    assert last == ()
 
 
 def test_a_price_of_the_queue_is_a_reason_of_its_own_and_counts_against(ranker: Ranker) -> None:

@@ -101,7 +101,7 @@ def test_a_missing_record_is_asked_of_its_keeper_where_unknown_does_not_do() -> 
     (miss,) = near_misses(verdicts, {}, DAY, include_unknown=False)
     assert (miss.repairs[0].field, miss.repairs[0].after, miss.repairs[0].office) == (
         "profile.tax_paid_12m_cny",
-        "ge 5000",
+        "5000",
         "tax",
     )
 
@@ -168,8 +168,7 @@ def apply(repairs: tuple[Repair, ...], demand: Demand, profile: dict[str, Any]) 
     for repair in repairs:
         room, _, name = repair.field.partition(".")
         if room == "profile":
-            operator, _, value = repair.after.partition(" ")
-            profile[name] = met(operator, value.split(", ")[0], name)
+            profile[name] = met(repair.after, name)
         elif name == "collateral":
             demand = replace(demand, collateral=after_items(demand, repair))
         elif room == "demand":
@@ -177,12 +176,12 @@ def apply(repairs: tuple[Repair, ...], demand: Demand, profile: dict[str, Any]) 
     return demand, profile
 
 
-def met(operator: str, value: str, name: str) -> float | str:
+def met(after: str, name: str) -> float | str:
     """A record that meets the requirement, read as the type of its field says."""
+    ruled_out = after.startswith(("ne ", "not_in ", "starts_with_none "))
     if RULE_FIELDS[f"profile.{name}"].type is FieldType.CODE:
-        return "-" if operator in {"ne", "not_in", "starts_with_none"} else value
-    number = {"True": 1.0, "False": 0.0}.get(value)
-    return (float(value) if number is None else number) + (operator == "ne")
+        return "-" if ruled_out else after.split(", ")[0]
+    return float(after.removeprefix("ne ")) + ruled_out
 
 
 def after_items(demand: Demand, repair: Repair) -> tuple[Collateral, ...]:

@@ -19,7 +19,10 @@ def refusal(**facts: object) -> tuple[str, str, str]:
 @pytest.mark.parametrize(
     ("name", "given", "hint"),
     [
-        ("amount_cny", "-1", "cannot be negative"),
+        ("amount_cny", "-1", "cannot be negative: write 0 for none"),
+        ("renewal_filed_on", "9999-12-31", "must lie between"),
+        ("signed_on", "0001-01-15", "must lie between"),
+        ("annual_rate", "1e999", "a rate is a share per year"),
         ("amount_cny", -0.01, "cannot be negative"),
         ("amount_cny", float("nan"), "must be finite"),
         ("amount_cny", Decimal("NaN"), "must be finite"),

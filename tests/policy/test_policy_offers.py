@@ -160,6 +160,21 @@ def test_a_fee_above_a_hard_cap_says_which_article() -> None:
     assert "article 7" in check.clause.en
 
 
+def test_a_fee_that_is_warned_about_names_the_cap_it_is_above() -> None:
+    farm = borrower_of({**SMALL, "size_class": "medium", "is_agri_rural": 1.0})
+    check = guarantee_cap_verdicts(columns("0.012"), farm, Decimal(3_000_000), AS_OF).describe(0)
+    assert check is not None
+    assert (check.verdict, check.required) == (Verdict.PASS, "≤ 0.01")
+    assert "the quote is above it" in check.clause.en
+
+
+def test_a_fee_within_either_tier_still_names_the_cap() -> None:
+    profile = {**SMALL, "loans_outstanding_cny": 5.0, "has_prior_loan": 1.0}
+    check = guarantee_cap_verdicts(columns("0.01"), borrower_of(profile), Decimal(3_000_000), AS_OF).describe(0)
+    assert check is not None
+    assert (check.verdict, check.required) == (Verdict.PASS, "≤ 0.01")
+
+
 def test_an_unknown_tier_names_what_settles_it() -> None:
     profile = {**SMALL, "loans_outstanding_cny": 5.0, "has_prior_loan": 1.0}
     found = guarantee_cap_verdicts(columns("0.015"), borrower_of(profile), Decimal(3_000_000), AS_OF)

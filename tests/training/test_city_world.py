@@ -233,6 +233,7 @@ def _expected_auc(chance: np.ndarray) -> float:
 
 def test_marginals_lie_in_their_ranges(world: Path) -> None:
     loose = {"demands paid out", "divisions", "days from application to decision, median"}
-    few = ("approved of reviewed", "industry section", "revenue of medium", "government guarantee")
+    # Of some 400 borrowers 6 to 8 are in default: one large loan is up to 3 points of the balance.
+    few = ("approved of reviewed", "industry section", "revenue of medium", "government guarantee", "balance in the")
     out = [m for m in marginals(world) if not m.within and m.name not in loose and not m.name.startswith(few)]
     assert not out

@@ -11,7 +11,9 @@ from rich.console import Console
 
 from features.schema import PROFILE
 from training.datasets.invoices import InvoicesMissingError, InvoicesShapeError, read_firms
+from training.next_year import in_fitting_half, outcomes
 from training.rating import predict_invoices, report
+from training.rating_card import measured
 from training.scorecard import MIX, Sample, fit_scorecard, profile_columns
 
 VALID, VOID = "有效发票", "作废发票"
@@ -193,3 +195,62 @@ def test_predictions_cover_every_firm_asked_for(market: Path, tmp_path: Path) ->
     weak = [f"E{firm}" for firm in range(30, 40) if firm % 3 == 0]
     strong = [f"E{firm}" for firm in range(30, 40) if firm % 3]
     assert written.loc[weak, "p_default"].min() > written.loc[strong, "p_default"].max()
+
+
+def credit_rows(*rows: tuple[str, str, float, int, str | None]) -> pd.DataFrame:
+    columns = ["uscc", "known_on", "outstanding_cny", "overdue_days", "loan_class"]
+    frame = pd.DataFrame(list(rows), columns=columns)
+    known_on = pd.to_datetime(frame["known_on"])
+    return frame.assign(known_on=known_on, period=known_on - pd.Timedelta(days=5))
+
+
+def test_default_is_the_first_bad_record_known_in_the_year_of_a_borrower_then_sound() -> None:
+    rows = credit_rows(
+        ("SOUND", "2025-10-05", 9.0, 0, "pass"),
+        ("SOUND", "2026-10-05", 9.0, 89, "special_mention"),
+        ("CLASS", "2025-10-05", 9.0, 0, "pass"),
+        ("CLASS", "2025-11-02", 9.0, 0, "substandard"),
+        ("CLASS", "2026-02-05", 9.0, 0, "pass"),
+        ("DAYS", "2025-10-05", 9.0, 0, "pass"),
+        ("DAYS", "2026-03-05", 9.0, 90, None),
+        ("LATE", "2025-10-05", 9.0, 0, "pass"),
+        ("LATE", "2026-11-01", 9.0, 120, "substandard"),
+        ("ALREADY", "2025-10-05", 9.0, 200, "doubtful"),
+        ("ALREADY", "2026-01-05", 9.0, 200, "loss"),
+        ("CURED", "2025-09-05", 9.0, 100, "substandard"),
+        ("CURED", "2025-11-01", 9.0, 0, "pass"),
+        ("NOLOAN", "2025-10-05", 0.0, 0, None),
+        ("NOLOAN", "2026-05-05", 9.0, 100, "substandard"),
+        ("NEW", "2025-11-05", 9.0, 100, "substandard"),
+    )
+    found = outcomes(rows, date(2025, 11, 1), date(2026, 10, 31))
+    assert found.to_dict() == {"CLASS": 1.0, "CURED": 0.0, "DAYS": 1.0, "LATE": 0.0, "SOUND": 0.0}
+
+
+def test_the_halves_are_about_even_and_set_by_the_code_alone() -> None:
+    codes = [f"91370602{i:09d}X" for i in range(2000)]
+    chosen = [in_fitting_half(code) for code in codes]
+    assert 900 < sum(chosen) < 1100
+    assert [in_fitting_half(code) for code in reversed(codes)] == chosen[::-1]
+
+
+def test_expected_defaults_of_the_letters_add_up_to_those_of_all() -> None:
+    sample = random_sample()
+    model = fit_scorecard(sample, sample.profiles, version="t")
+    found = measured(model, sample)
+    assert sum(of["borrowers"] for of in found["letters"].values()) == found["borrowers"] == 4000
+    assert sum(of["observed"] for of in found["letters"].values()) == found["defaults"] == sample.defaulted.sum()
+    assert sum(of["expected"] for of in found["letters"].values()) == pytest.approx(found["expected"], abs=0.35)
+
+
+def test_a_factor_nearly_always_at_its_least_keeps_the_bins_that_matter() -> None:
+    sample = random_sample()
+    suits = np.zeros(4000)
+    suits[:120], suits[120:200] = 1.0, 3.0
+    odds = -3.0 + 1.2 * suits
+    defaulted = (np.random.default_rng(2).random(4000) < 1 / (1 + np.exp(-odds))).astype(float)
+    profiles = sample.profiles.assign(lawsuits_defendant_24m=suits)
+    model = fit_scorecard(Sample(profiles=profiles, defaulted=defaulted, weight=sample.weight), profiles, version="t")
+    factor = next(f for f in model.factors if f.column == "lawsuits_defendant_24m")
+    assert factor.edges == (1.0,)
+    assert factor.points[0] > factor.points[1]

@@ -1,4 +1,4 @@
-"""``matcher-train benchmark ppp`` and ``… sba``: parse, delegate, print."""
+"""``matcher-train benchmark ppp``, ``… sba`` and ``… invoices``: parse, delegate, print."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -78,6 +78,32 @@ def sba_command(
 ) -> None:
     """US SBA 7(a) loans, by year."""
     _run_and_print("sba", data, (features_before, labels_until, test_until), predictions, json)
+
+
+@app.command("invoices")
+def invoices_command(
+    data: Annotated[Path, typer.Option("--data", help="Folder of the public invoices, with labelled firms.")],
+    predict: Annotated[Path | None, typer.Option("--predict", help="Folder of the firms to predict.")] = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions", help="Where to write the csv.")] = None,
+    json: Json = None,
+) -> None:
+    """Default risk of real firms from their invoices: cross-validated report, and predictions for other firms."""
+    import json as codec
+
+    from training.datasets.invoices import InvoicesMissingError
+    from training.rating import predict_invoices, report
+
+    if (predict is None) != (predictions is None):
+        raise typer.BadParameter("--predict and --predictions go together")
+    try:
+        found = report(data)
+        if predict is not None and predictions is not None:
+            predict_invoices(data, predict, predictions)
+    except InvoicesMissingError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    if json is not None:
+        json.write_text(codec.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _run_and_print(

@@ -28,7 +28,7 @@ from training.city.log import live
 from training.city.panel import live_through
 from training.city.parameters import DEMAND_MONTH_0, FIRST_DAY, HOLD_OUT_FIRST_DAY, LAST_DAY, MONTHS, World, world_named
 from training.city.records import credit_frame, event_frames, monthly_frames
-from training.city.snapshot import snapshot
+from training.city.snapshot import rating_in_service, snapshot
 from training.city.tables import application_table, officer_table, source_table
 from training.city.ties import tie
 from training.city.truth import write_truth
@@ -119,12 +119,13 @@ def _admitter(directory: Path, city: City) -> Callable[[int, Ints], npt.NDArray[
     """Verdicts from profiles as known on the first day of each month, loans of the log so far included."""
     catalog = open_catalogue(city.institutions, city.marketplace)
     _write_credit(directory, city)
+    rating = rating_in_service()
     # Views over the files: the handle sees credit records written anew, and stays warm from month to month.
     tables = SourceTables.from_directory(directory / "sources")
 
     def verdicts(month: int, rows: Ints) -> npt.NDArray[np.int8]:
         _write_credit(directory, city)
-        columns = snapshot(tables, MONTHS[month].date(), city.enterprises)
+        columns = snapshot(tables, MONTHS[month].date(), city.enterprises, rating)
         return admit(catalog, columns, city.enterprises, city.demands, rows)
 
     return verdicts
@@ -162,6 +163,7 @@ def _write_manifest(directory: Path, world: World, seed: int, sizes: dict[str, i
         "last_day": LAST_DAY.isoformat(),
         "hold_out_first_day": HOLD_OUT_FIRST_DAY.isoformat(),
         "profiles_as_of": "the first day of the month of publication",
+        "rating": rating_in_service().version,
         "parameters": {k: v for k, v in world.as_dict().items() if k != "examination"},
         "digest": digest(directory),
     }

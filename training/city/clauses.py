@@ -43,6 +43,7 @@ def holds(code: str, column: str, value: bool, zh: str, en: str, source: str) ->
 
 
 def tax_grade(values: tuple[str, ...]) -> Rule:
+    """Tax credit grades a product takes."""
     return one_of(
         "tax_grade",
         "profile.tax_credit_grade",
@@ -54,6 +55,7 @@ def tax_grade(values: tuple[str, ...]) -> Rule:
 
 
 def in_places(divisions: tuple[str, ...], zh: str, en: str) -> Rule:
+    """Divisions an enterprise has to be registered in."""
     return _rule(
         "division",
         "profile.division_code",
@@ -66,6 +68,7 @@ def in_places(divisions: tuple[str, ...], zh: str, en: str) -> Rule:
 
 
 def in_industries(codes: tuple[str, ...], zh: str, en: str) -> Rule:
+    """Industry code prefixes a product is limited to."""
     return _rule(
         "industry",
         "profile.industry_code",
@@ -78,6 +81,7 @@ def in_industries(codes: tuple[str, ...], zh: str, en: str) -> Rule:
 
 
 def not_in_industries(codes: tuple[str, ...], zh: str, en: str) -> Rule:
+    """Industry code prefixes a product is closed to."""
     return _rule(
         "industry_excluded",
         "profile.industry_code",
@@ -90,12 +94,14 @@ def not_in_industries(codes: tuple[str, ...], zh: str, en: str) -> Rule:
 
 
 def has_honour(column: str, zh: str, en: str) -> Rule:
+    """An honour that has to be in force."""
     return holds(
         column, f"profile.{column}", True, f"须为有效期内的{zh}", f"must hold a valid status of {en}", "honours"
     )
 
 
 def size_within(values: tuple[str, ...]) -> Rule:
+    """Size classes a product serves."""
     return one_of(
         "size_class",
         "profile.size_class",

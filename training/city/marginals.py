@@ -13,11 +13,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.profile import build_profiles, profile_columns
+from features.sources import SourceTables
 from matcher.policy.size import size_classes
+from matcher.rating import LETTERS
 from training.city.enterprises import DIVISIONS
 from training.city.families import FAMILIES
+from training.city.snapshot import rating_in_service
 
 ASSUMPTION = "assumption"
+CUT = "the card is cut to this mix; assumption"
 CENSUS = "national census from memory, shifted; assumption"
 _SECTIONS = {"F": (0.28, 0.36), "C": (0.17, 0.24), "L": (0.09, 0.14), "E": (0.06, 0.08), "M": (0.05, 0.07)}
 _SECTIONS |= {"A": (0.04, 0.09), "I": (0.03, 0.05), "G": (0.03, 0.05)}
@@ -42,7 +47,13 @@ class Marginal:
 def marginals(world: Path) -> tuple[Marginal, ...]:
     """Every figure of the table, read from the written world and from nothing hidden."""
     registry = pd.read_parquet(world / "sources/registry.parquet")
-    return (*_people(world, registry), *_records(world, len(registry)), *_products(world), *_demands(world))
+    return (
+        *_people(world, registry),
+        *_records(world, len(registry)),
+        *_ratings(world),
+        *_products(world),
+        *_demands(world),
+    )
 
 
 def _people(world: Path, registry: pd.DataFrame) -> Iterator[Marginal]:
@@ -88,6 +99,23 @@ def _records(world: Path, enterprises: int) -> Iterator[Marginal]:
     bad = last["outstanding_cny"].where(last["loan_class"].isin(["substandard", "doubtful", "loss"]), 0).sum()
     share = float(bad / last["outstanding_cny"].sum())
     yield _of("balance in the last three loan classes", share, 0.0, 0.04, "inclusive loans 1–3 %; assumption")
+
+
+def _ratings(world: Path) -> Iterator[Marginal]:
+    manifest = json.loads((world / "manifest.json").read_text())
+    model = rating_in_service()
+    tables = SourceTables.from_directory(world / "sources")
+    try:
+        letters = model.rate_many(profile_columns(build_profiles(tables, date.fromisoformat(manifest["last_day"]))))
+    finally:
+        tables.close()
+    rated = letters[np.isin(letters.astype(str), LETTERS)]
+    for letter, aim in zip(LETTERS, (0.08, 0.22, 0.38, 0.22, 0.10), strict=True):
+        yield _of(f"platform rating {letter}, share of rated", float((rated == letter).mean()), *_near(aim), CUT)
+
+
+def _near(aim: float) -> tuple[float, float]:
+    return round(aim - 0.05, 2), round(aim + 0.05, 2)
 
 
 def _products(world: Path) -> Iterator[Marginal]:
