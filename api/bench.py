@@ -170,26 +170,27 @@ def _in_process(instance: Instance, questions: Sequence[Question], rounds: int) 
         asking.answer(instance.matcher, question, "R-warm", "zh-CN")
     times: list[float] = []
     stages: dict[str, list[float]] = {}
-    made: list[asking.Answer] = []
+    listed, admitted, size = [], [], []
     for question in [each for _ in range(rounds) for each in questions]:
         since = time.perf_counter()
-        made.append(asking.answer(instance.matcher, question, "R-bench", "zh-CN"))
+        made = asking.answer(instance.matcher, question, "R-bench", "zh-CN")
         times.append(time.perf_counter() - since)
-        spent = dict(made[-1].found.stages)
+        spent = dict(made.found.stages)
         spent["rendering"] = times[-1] - sum(spent.values())
         for stage, seconds in spent.items():
             stages.setdefault(stage, []).append(seconds)
+        listed.append(len(made.found.items))
+        admitted.append(made.found.counts["eligible"] + made.found.counts["unknown"])
+        size.append(len(made.body))
     return {
         **spread(times),
         "mean_ms": _ms(statistics.mean(times)),
         "stage_p50_ms": {stage: _ms(statistics.median(values)) for stage, values in stages.items()},
         "stage_mean_ms": {stage: _ms(sum(values) / len(times)) for stage, values in stages.items()},
         "benefits_and_cost_added_p50_ms": _ms(statistics.median(stages["benefits_and_cost"])),
-        "items_mean": round(statistics.mean(len(each.found.items) for each in made), 2),
-        "admitted_mean": round(
-            statistics.mean(each.found.counts["eligible"] + each.found.counts["unknown"] for each in made), 1
-        ),
-        "answer_bytes_p50": int(statistics.median(len(each.body) for each in made)),
+        "items_mean": round(statistics.mean(listed), 2),
+        "admitted_mean": round(statistics.mean(admitted), 1),
+        "answer_bytes_p50": int(statistics.median(size)),
     }
 
 

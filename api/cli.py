@@ -33,13 +33,16 @@ def recommend(
     demand_id: Annotated[str | None, typer.Argument(help="A demand of the library; the latest if left out.")] = None,
     top: Annotated[int, typer.Option(min=1, max=50, help="How many products.")] = 10,
     language: Annotated[str, typer.Option(help="zh-CN or en.")] = "zh-CN",
+    form: Annotated[str, typer.Option(help="table, json, or sample: the answer with its lists cut short.")] = "table",
 ) -> None:
-    """Recommend for a demand, as a table."""
-    from api.terminal import show_recommendation
+    """Recommend for a demand, in the terminal."""
+    from api.terminal import FORMS, show_recommendation
 
+    if form not in FORMS:
+        raise typer.BadParameter(f"one of {', '.join(FORMS)}")
     settings = Settings()
     _ensure_city(settings)
-    sys.exit(show_recommendation(settings, demand_id, top, language, _say))
+    sys.exit(show_recommendation(settings, demand_id, top, language, form, _say))
 
 
 @app.command()

@@ -1,6 +1,7 @@
-"""A recommendation as a table, for people without code."""
+"""A recommendation in the terminal: as a table for people without code, as the answer itself, or as a sample of it."""
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,14 @@ from api.serving import promising_demand
 from api.settings import Settings
 from matcher.matching import Question
 
+FORMS = ("table", "json", "sample")
+"""``json`` is the whole answer; ``sample`` cuts every list of it to its first entry and every number to four places."""
+
 
 def show_recommendation(
-    settings: Settings, demand_id: str | None, top: int, language: str, say: Callable[[str], None]
+    settings: Settings, demand_id: str | None, top: int, language: str, form: str, say: Callable[[str], None]
 ) -> int:
-    """Print the list of a demand; 1 where there is no such demand."""
+    """Print the list of a demand in one of the ``FORMS``; 1 where there is no such demand."""
     instance = open_instance(settings, say)
     try:
         as_of = instance.clock.today()
@@ -33,8 +37,26 @@ def show_recommendation(
         return 1
     finally:
         instance.close()
-    _print(json.loads(made.body), chosen)
+    answer = json.loads(made.body)
+    if form == "table":
+        _print(answer, chosen)
+    else:
+        shown = answer if form == "json" else sample(answer)
+        sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=1) + "\n")
     return 0
+
+
+def sample(answer: Any) -> Any:
+    """A document with every list cut to its first entry and every number to four places.
+
+    >>> sample({"items": [{"score": 0.123456}, {"score": 0.1}], "rank": 1})
+    {'items': [{'score': 0.1235}, '…'], 'rank': 1}
+    """
+    if isinstance(answer, dict):
+        return {name: sample(value) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [sample(value) for value in answer[:1]] + ["…"] * (len(answer) > 1)
+    return round(answer, 4) if isinstance(answer, float) else answer
 
 
 def _print(answer: dict[str, Any], demand_id: str) -> None:

@@ -8,7 +8,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-import xlsxwriter
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import ROLES, Caller, requires
@@ -75,6 +74,8 @@ def _csv(header: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> bytes:
 
 
 def _xlsx(name: str, header: Sequence[str], rows: Sequence[tuple[Cell, ...]], version: str, day: date) -> bytes:
+    import xlsxwriter  # a start need not wait for what a download now and then uses
+
     written = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(written, options) as book:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -69,11 +67,30 @@ def open_database(url: str) -> Database:
 
 def migrate(database: Database) -> None:
     """Bring the tables to the newest migration; nothing happens where they are already."""
+    with database.reads.connect() as connection:
+        if _migrated_to(connection) == _newest():
+            return
+    from alembic import command  # slow to import, and seldom needed
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.writes.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _newest() -> str:
+    """Number of the newest migration: its file begins with it."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def _migrated_to(connection: Connection) -> str | None:
+    """Number of the migration the tables are at, ``None`` where there are none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
 
 
 def lock_audit(connection: Connection) -> None:
