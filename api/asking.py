@@ -15,7 +15,7 @@ from api.profiles import Row
 from api.world import PURPOSE, RECIPIENT
 from features.consent import Grant, permitted_sources
 from matcher.domain import Demand, Text
-from matcher.matching import Matcher, Question, Recommendation
+from matcher.matching import Matcher, Question, Recommendation, Versions
 from matcher.standing import mask
 from matcher.store import demands, enterprises
 from matcher.store.documents import demand_from_document, demand_to_document
@@ -115,8 +115,7 @@ def replayed(instance: Instance, inputs: bytes) -> Answer:
         If one of them is not kept here.
     """
     stored: Mapping[str, Any] = msgspec.json.decode(inputs)
-    versions = stored["versions"]
-    matcher = instance.archived(versions["catalog"], versions["model"], versions["policy"])
+    matcher = instance.as_it_was(Versions(**stored["versions"]))
     question = Question(
         demand=demand_from_document(stored["demand"], stored["demand_id"]),
         as_of=date.fromisoformat(stored["as_of"]),

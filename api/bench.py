@@ -80,7 +80,12 @@ class _Bench:
             self.found[name] = work()
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             self.found[name] = {"not_measured": str(error)[:500]}
+        self.remember(name)
         self.say(f"{name}: {time.perf_counter() - since:.1f} s")
+
+    def remember(self, name: str) -> None:
+        """Note what this process holds in memory after a part."""
+        self.found.setdefault("memory_after_mb", {})[name] = _resident_mb()
 
 
 def measure(settings: Settings, *, quick: bool, with_mlflow: bool, say: Say) -> dict[str, Any]:
@@ -103,7 +108,13 @@ def measure(settings: Settings, *, quick: bool, with_mlflow: bool, say: Say) -> 
             }
         )
         bench = _Bench(settings=own, effort=QUICK if quick else FULL, say=say)
-        bench.found["machine"] = {"cpus": _cpus(), "python": platform.python_version(), "quick": quick}
+        bench.found["machine"] = {
+            "cpus": _cpus(),
+            "python": platform.python_version(),
+            "quick": quick,
+            "load_before": round(os.getloadavg()[0], 2),
+        }
+        bench.remember("imports")
         _measure_all(bench, scratch, with_mlflow)
         bench.found["peak_memory_mb"] = {
             "this_process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -119,6 +130,7 @@ def _measure_all(bench: _Bench, scratch: Path, with_mlflow: bool) -> None:
         ensure_keys(instance)
         bench.found["first_start_seconds"] = round(time.perf_counter() - since, 2)
         bench.found["products"] = len(instance.matcher.catalog)
+        bench.remember("start")
         questions = _questions(instance, bench.effort.demands)
         bench.part("catalogue_compile", lambda: _catalogue(instance))
         bench.part("recommend_in_process", lambda: _in_process(instance, questions, bench.effort.rounds))
@@ -158,25 +170,26 @@ def _in_process(instance: Instance, questions: Sequence[Question], rounds: int) 
         asking.answer(instance.matcher, question, "R-warm", "zh-CN")
     times: list[float] = []
     stages: dict[str, list[float]] = {}
-    listed, admitted, size = [], [], []
-    for _ in range(rounds):
-        for question in questions:
-            since = time.perf_counter()
-            made = asking.answer(instance.matcher, question, "R-bench", "zh-CN")
-            times.append(time.perf_counter() - since)
-            for stage, seconds in made.found.stages.items():
-                stages.setdefault(stage, []).append(seconds)
-            spent = sum(made.found.stages.values())
-            stages.setdefault("rendering", []).append(times[-1] - spent)
-            listed.append(len(made.found.items))
-            admitted.append(made.found.counts["eligible"] + made.found.counts["unknown"])
-            size.append(len(made.body))
+    made: list[asking.Answer] = []
+    for question in [each for _ in range(rounds) for each in questions]:
+        since = time.perf_counter()
+        made.append(asking.answer(instance.matcher, question, "R-bench", "zh-CN"))
+        times.append(time.perf_counter() - since)
+        spent = dict(made[-1].found.stages)
+        spent["rendering"] = times[-1] - sum(spent.values())
+        for stage, seconds in spent.items():
+            stages.setdefault(stage, []).append(seconds)
     return {
         **spread(times),
+        "mean_ms": _ms(statistics.mean(times)),
         "stage_p50_ms": {stage: _ms(statistics.median(values)) for stage, values in stages.items()},
-        "items_mean": round(statistics.mean(listed), 2),
-        "admitted_mean": round(statistics.mean(admitted), 1),
-        "answer_bytes_p50": int(statistics.median(size)),
+        "stage_mean_ms": {stage: _ms(sum(values) / len(times)) for stage, values in stages.items()},
+        "benefits_and_cost_added_p50_ms": _ms(statistics.median(stages["benefits_and_cost"])),
+        "items_mean": round(statistics.mean(len(each.found.items) for each in made), 2),
+        "admitted_mean": round(
+            statistics.mean(each.found.counts["eligible"] + each.found.counts["unknown"] for each in made), 1
+        ),
+        "answer_bytes_p50": int(statistics.median(len(each.body) for each in made)),
     }
 
 
@@ -254,6 +267,15 @@ def _profiles(scratch: Path, effort: Effort) -> dict[str, Any]:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1_000, 2)
+
+
+def _resident_mb() -> int:
+    """Memory this process holds now; the peak where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except OSError:
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return round(pages * resource.getpagesize() / 1024**2)
 
 
 def _cpus() -> int:

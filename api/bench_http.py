@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import statistics
@@ -11,6 +12,8 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from api.settings import Settings
@@ -44,12 +47,14 @@ def measure_http(settings: Settings, demand_ids: Sequence[str], requests: int) -
                 parts = pool.map(lambda _: _asks(port, key, demand_ids, each), range(_CLIENTS))
                 together = [timing for part in parts for timing in part]
             elapsed = time.perf_counter() - started
+            peak = peak_memory_mb(server.pid)
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
     return {
         "later_start_seconds_to_ready": round(ready, 2),
-        "clients_1": _told(alone, sum(alone)),
+        "server_peak_memory_mb": peak,
+        "clients_1": _told(alone, sum(each.seconds for each in alone)),
         f"clients_{_CLIENTS}": _told(together, elapsed),
     }
 
@@ -86,7 +91,24 @@ def wait_until_ready(port: int, path: str, server: "subprocess.Popen[bytes]") ->
     raise RuntimeError(f"not ready within {_PATIENCE:.0f} s")
 
 
-def _asks(port: int, key: str, demand_ids: Sequence[str], count: int) -> list[float]:
+def peak_memory_mb(process: int) -> int | None:
+    """Most memory a process has held so far; ``None`` where the system does not say."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    return next((round(int(line.split()[1]) / 1024) for line in lines if line.startswith("VmHWM:")), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Timing:
+    """One request as the client saw it, and the seconds of it that the matcher says it computed."""
+
+    seconds: float
+    computed: float
+
+
+def _asks(port: int, key: str, demand_ids: Sequence[str], count: int) -> list[_Timing]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     times = []
@@ -96,18 +118,22 @@ def _asks(port: int, key: str, demand_ids: Sequence[str], count: int) -> list[fl
         connection.request("POST", "/v1/recommendations", body, headers)
         answer = connection.getresponse()
         answer.read()
-        times.append(time.perf_counter() - since)
+        seconds = time.perf_counter() - since
         if answer.status != http.client.OK:
             raise RuntimeError(f"a recommendation was answered {answer.status}")
+        stages = re.findall(r";dur=([0-9.]+)", answer.getheader("Server-Timing", ""))
+        times.append(_Timing(seconds=seconds, computed=sum(map(float, stages)) / 1_000))
     connection.close()
     return times
 
 
-def _told(times: Sequence[float], elapsed: float) -> dict[str, float]:
-    ordered = sorted(times)
+def _told(times: Sequence[_Timing], elapsed: float) -> dict[str, float]:
+    ordered = sorted(each.seconds for each in times)
+    around = statistics.median(each.seconds - each.computed for each in times)
     return {
         "p50_ms": round(statistics.median(ordered) * 1_000, 2),
         "p99_ms": round(ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))] * 1_000, 2),
+        "rendering_audit_and_transport_p50_ms": round(around * 1_000, 2),
         "rps": round(len(ordered) / elapsed, 1),
         "count": len(ordered),
     }

@@ -1,33 +1,28 @@
 """One running service: its store, its keys, its profiles, and the matcher that is in service now."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from threading import Lock
 
+from api.archive import Archive, NoSuchVersionError
 from api.auth import Keyring
 from api.idempotency import InFlight
 from api.profiles import ProfileBook, open_profiles
 from api.settings import Settings
 from api.world import World, load_world, names, open_world
 from matcher.catalog import Catalog
-from matcher.matching import Matcher
-from matcher.policy import default_rulebook
+from matcher.matching import Matcher, Versions
+from matcher.policy import Rulebook, default_rulebook
 from matcher.ranker import Ranker, champion_directory
 from matcher.rating import RatingModel
-from matcher.store import marketplace
+from matcher.store import marketplace, rulebooks
 from matcher.store.clock import Clock, PinnedClock, SystemClock
 from matcher.store.store import Store, open_store
 
 Say = Callable[[str], None]
-_ARCHIVED = 4
-
-
-class NoSuchVersionError(Exception):
-    """An answer was made with a version that is not here any more; names it."""
 
 
 @dataclass(kw_only=True)
@@ -41,42 +36,24 @@ class Instance:
     profiles: ProfileBook
     names: dict[str, str]
     matcher: Matcher
+    archive: Archive
     in_flight: InFlight = field(default_factory=InFlight)
     put_lock: Lock = field(default_factory=Lock)
-    _archive: OrderedDict[str, Matcher] = field(default_factory=OrderedDict)
-    _archive_lock: Lock = field(default_factory=Lock)
 
     @property
     def clock(self) -> Clock:
         """The store's clock."""
         return self.store.clock
 
-    def archived(self, catalog: str, model: str, policy: str) -> Matcher:
+    def as_it_was(self, versions: Versions) -> Matcher:
         """The matcher as it was with these versions.
 
         Raises
         ------
         NoSuchVersionError
-            If the catalogue, the model or the law is not the one kept here.
+            If one of them is not kept here any more.
         """
-        running = self.matcher
-        if policy != running.versions.policy or model != running.versions.model:
-            raise NoSuchVersionError(f"model {model}, policy {policy}")
-        if catalog == running.versions.catalog:
-            return running
-        with self._archive_lock:
-            known = self._archive.get(catalog)
-        if known is not None:
-            return known
-        document = self.store.read(lambda connection: marketplace.archived_catalogue(connection, catalog))
-        if document is None:
-            raise NoSuchVersionError(f"catalog {catalog}")
-        made = running.with_catalog(Catalog.from_json(document))
-        with self._archive_lock:
-            self._archive[catalog] = made
-            while len(self._archive) > _ARCHIVED:
-                self._archive.popitem(last=False)
-        return made
+        return self.archive.matcher(self.matcher, versions)
 
     def close(self) -> None:
         """Finish what waits and give everything back."""
@@ -84,13 +61,15 @@ class Instance:
         self.profiles.close()
 
 
-def open_instance(settings: Settings, say: Say) -> Instance:
+def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> Instance:
     """Open the store, load the world where it is new, and make the matcher ready.
 
     Parameters
     ----------
     say
         Told each step as it is done, with its seconds.
+    law
+        The law in force; the one that ships with the project where none is given.
 
     Raises
     ------
@@ -106,7 +85,9 @@ def open_instance(settings: Settings, say: Say) -> Instance:
         load_world(store, world)
         step("store")
         catalog = _running_catalogue(store)
-        matcher = Matcher(catalog, ranker, _rating(settings.matcher_models / "rating"), default_rulebook())
+        rulebook = law or default_rulebook()
+        _archive_law(store, rulebook)
+        matcher = Matcher(catalog, ranker, _rating(settings.matcher_models / "rating"), rulebook)
         step("catalogue and law")
         profiles = open_profiles(world, settings.matcher_home / "profiles")
         step("profiles")
@@ -121,6 +102,7 @@ def open_instance(settings: Settings, say: Say) -> Instance:
         profiles=profiles,
         names=names(world),
         matcher=matcher,
+        archive=Archive(store, settings.matcher_models),
     )
 
 
@@ -131,6 +113,12 @@ def _rating(directory: Path) -> RatingModel | None:
         return RatingModel.load(chosen)
     versions = sorted(directory.glob("*/manifest.json"))
     return RatingModel.load(versions[-1].parent) if versions else None
+
+
+def _archive_law(store: Store, rulebook: Rulebook) -> None:
+    if not store.read(lambda connection: rulebooks.is_archived(connection, rulebook.version)):
+        now = store.clock.now()
+        store.write(lambda connection: rulebooks.archive(connection, rulebook.version, rulebook.texts, now))
 
 
 def _clock(settings: Settings, last_day: date) -> Clock:

@@ -1,5 +1,6 @@
 """What callers may say, field by field, with bounds; unknown fields are refused everywhere."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -20,17 +21,19 @@ from features.uscc import uscc_fault
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment, Text
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)  # any other text might be read as seconds or a week
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?|[+-]?(NaN|Infinity)", re.ASCII)
 _MOST_CNY = Decimal(10_000_000_000)
 
 
-def _not_a_flag(value: Any) -> Any:
-    if isinstance(value, bool):
+def _spelled(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
         raise BilingualError(Text(zh="不是数值", en="not a number"))
     return value
 
 
 def _iso_text(value: Any) -> Any:
-    if not isinstance(value, date) and not (isinstance(value, str) and len(value) == len("2026-01-01")):
+    if not isinstance(value, date) and not (isinstance(value, str) and _DAY.fullmatch(value)):
         raise BilingualError(Text(zh="不是有效日期（YYYY-MM-DD）", en="not a calendar day (YYYY-MM-DD)"))
     return value
 
@@ -71,7 +74,7 @@ def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-Number = Annotated[Decimal, BeforeValidator(_not_a_flag), Field(allow_inf_nan=False, max_digits=30)]
+Number = Annotated[Decimal, BeforeValidator(_spelled), Field(allow_inf_nan=False, max_digits=30)]
 Money = Annotated[Number, Field(ge=0, le=_MOST_CNY, decimal_places=2), AfterValidator(_plain)]
 Amount = Annotated[Number, Field(gt=0, le=_MOST_CNY, decimal_places=2), AfterValidator(_plain)]
 Rate = Annotated[Number, Field(gt=0, decimal_places=8), AfterValidator(_yearly_rate), AfterValidator(_plain)]

@@ -1,5 +1,6 @@
 """The service while it lives: not ready at first, ready once everything is loaded, and gone cleanly at the end."""
 
+import gc
 import threading
 from collections.abc import Callable
 
@@ -70,6 +71,7 @@ class Service:
         if self.champion is not None:
             self.champion.stop()
         self.admission.close()
+        gc.unfreeze()
         if self._instance is not None:
             self._instance.close()
 
@@ -77,6 +79,9 @@ class Service:
         try:
             instance = open_instance(self.settings, say)
             ready(instance)
+            # What is loaded stays: the collector need not walk it again and again while it answers.
+            gc.collect()
+            gc.freeze()
             self._instance = instance
             self.champion = ChampionWatch(instance).start()
         except Exception as error:

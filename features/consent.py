@@ -3,12 +3,9 @@
 A column computed from several sources (sales per head, debt to sales) needs them all.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-import pandas as pd
 
 from features.schema import PROFILE, SOURCES
 
@@ -52,25 +49,6 @@ class Grant:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Withheld:
-    """A profile with what may not be read taken out.
-
-    Parameters
-    ----------
-    profile
-        The row or frame, where withheld columns are null.
-    withheld
-        Sources without leave, in the order of `SOURCES`.
-    missing
-        Sources with leave of which nothing is known, for every enterprise of the frame.
-    """
-
-    profile: Any
-    withheld: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
 def permitted_sources(grants: Iterable[Grant], recipient: str, purpose: str, as_of: date) -> frozenset[str]:
     """Sources a recipient may read for a purpose on a day.
 
@@ -97,33 +75,3 @@ def withheld_columns(permitted: Collection[str]) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"No source is called {', '.join(unknown)}: use {', '.join(SOURCES)}.")
     return tuple(column.name for column in PROFILE if not set(column.uses) <= set(permitted))
-
-
-def withhold(profile: pd.DataFrame | Mapping[str, Any], permitted: Collection[str]) -> Withheld:
-    """Null every column without leave, in a frame of `build_profiles` or in one row as a mapping; the input stays.
-
-    Raises
-    ------
-    ValueError
-        If a name is no source.
-    """
-    hidden = set(withheld_columns(permitted))
-    taken: Any
-    if isinstance(profile, pd.DataFrame):
-        taken = profile.copy()
-        for column in PROFILE:
-            if column.name in hidden:
-                taken[column.name] = pd.Series(
-                    [None if column.dtype == "string" else float("nan")] * len(taken),
-                    index=taken.index,
-                    dtype=object if column.dtype == "string" else "float64",
-                )
-        missing = [name for name in SOURCES if profile[f"freshness_{name}_days"].isna().all()]
-    else:
-        taken = {name: None if name in hidden else value for name, value in profile.items()}
-        missing = [name for name in SOURCES if pd.isna(profile[f"freshness_{name}_days"])]
-    return Withheld(
-        profile=taken,
-        withheld=tuple(name for name in SOURCES if name not in permitted),
-        missing=tuple(name for name in missing if name in permitted),
-    )

@@ -78,16 +78,6 @@ NO_EFFECTS = Effects(by_institution={}, by_product={}, by_level={})
 """Nothing known of any institution: every effect is null."""
 
 
-def smoothed_log_odds(good: Floats, total: Floats, prior: Floats, strength: float) -> Floats:
-    """Log odds of ``good`` among ``total`` against those of ``prior``, shrunk as by ``strength`` rows at the prior.
-
-    >>> smoothed_log_odds(np.array([0.0]), np.array([0.0]), np.array([0.3]), 20.0)
-    array([0.])
-    """
-    odds = (good + strength * prior) / (total - good + strength * (1.0 - prior))
-    return np.log(odds * (1.0 - prior) / prior)
-
-
 def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _rounded(item) for key, item in value.items()}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -14,6 +14,8 @@ _T = TypeVar("_T")
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST_TEXT = 400
 _LARGEST = Decimal(10) ** 13
 
@@ -111,11 +113,10 @@ class Members:
         if value is None:
             return default
         try:
-            return date.fromisoformat(value) if isinstance(value, str) else self._not_a_day(name, default)
-        except ValueError:
-            return self._not_a_day(name, default)
-
-    def _not_a_day(self, name: str, default: date | None) -> date | None:
+            if isinstance(value, str) and _DAY.fullmatch(value):
+                return date.fromisoformat(value)
+        except ValueError:  # a day no month has, a fault like any other text
+            value = None
         self.fault(name, "须为日期 YYYY-MM-DD", "must be a day, YYYY-MM-DD")
         return default
 
@@ -170,10 +171,9 @@ def to_decimal(value: object) -> Decimal | None:
     """A finite number from a decimal string or a number; ``None`` for anything else, flags included."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
+    if not _NUMBER.fullmatch(str(value)):
         return None
+    number = Decimal(str(value))
     exponent = number.as_tuple().exponent
     return (
         number if isinstance(exponent, int) and -12 <= exponent <= 15 and len(number.as_tuple().digits) <= 30 else None

@@ -8,6 +8,7 @@ Verdicts are 0 fail, 1 unknown, 2 pass, so that the verdict of a product is the 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ Verdicts8 = NDArray[np.int8]
 
 _PREFIXES = frozenset({Operator.STARTS_WITH_ANY, Operator.STARTS_WITH_NONE})
 _NEGATED = frozenset({Operator.NE, Operator.NOT_IN, Operator.STARTS_WITH_NONE})
+_SYMBOLS = {
+    Operator.EQ: "=",
+    Operator.NE: "≠",
+    Operator.GE: "≥",
+    Operator.LE: "≤",
+    Operator.IN: "∈",
+    Operator.NOT_IN: "∉",
+}
 _NUMERIC_ORDER = (Operator.GE, Operator.LE, Operator.EQ, Operator.NE)
 
 
@@ -42,6 +51,17 @@ class ProductCheck:
 
     rule: Rule
     condition: Condition
+
+    @cached_property
+    def required(self) -> str:
+        """What the rule requires, in symbols that need no language: ``≥ 24``, ``∈ {A, B, C}``, ``= 1``."""
+        value = self.rule.value
+        symbol = _SYMBOLS.get(self.rule.operator, self.rule.operator.value)
+        if isinstance(value, tuple):
+            return f"{symbol} {{{', '.join(value)}}}"
+        if isinstance(value, bool):
+            return f"{symbol} {int(value)}"
+        return f"{symbol} {value}" if isinstance(value, str) else f"{symbol} {format(value, 'f')}"
 
 
 def checks_of(product: Product) -> tuple[ProductCheck, ...]:

@@ -7,7 +7,7 @@ float64 parsed from the wire's decimal strings, both bounds inclusive, codes lit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.terms import Columns
 from matcher.catalog import Catalog
 from matcher.catalog_rules import FAIL, PASS, UNKNOWN, Condition, ProductCheck, Verdicts8
-from matcher.domain import Check, Demand, Operator, Verdict
+from matcher.domain import Check, Demand, Verdict
 from matcher.eligibility_facts import Facts, Profile, codes_of_block, demand_columns, facts_of, numbers_of_block
 
 __all__ = ["FAIL", "PASS", "UNKNOWN", "ExtraCheck", "Verdicts", "demand_columns", "judge", "judge_many"]
@@ -24,14 +24,6 @@ VERDICTS = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 """Verdicts in the order of their codes 0, 1, 2."""
 
 _BLOCK = 2048
-_SYMBOLS = {
-    Operator.EQ: "=",
-    Operator.NE: "≠",
-    Operator.GE: "≥",
-    Operator.LE: "≤",
-    Operator.IN: "∈",
-    Operator.NOT_IN: "∉",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,19 +75,26 @@ class Verdicts:
 
     def checks(self, product_index: int) -> tuple[Check, ...]:
         """Every check of one product that the product's rules, its limits, the demand or the law call for."""
-        rules = self.catalog.rules
-        first = int(rules.first_check[product_index])
-        shown = []
-        for offset, check in enumerate(rules.checks[product_index]):
-            position = int(rules.check_condition[first + offset])
-            if not self._not_asked(check.condition):
-                shown.append(self._shown(check, int(self.condition_verdicts[position])))
-        described = (extra.describe(product_index) for extra in self.extra)
-        return (*shown, *(check for check in described if check is not None))
+        return self._checks(product_index)
 
     def failed(self, product_index: int) -> tuple[Check, ...]:
         """The checks one product fails."""
-        return tuple(check for check in self.checks(product_index) if check.verdict is Verdict.FAIL)
+        return self._checks(product_index, only=FAIL)
+
+    def _checks(self, product_index: int, *, only: int | None = None) -> tuple[Check, ...]:
+        rules = self.catalog.rules
+        checks = rules.checks[product_index]
+        first = int(rules.first_check[product_index])
+        positions = rules.check_condition[first : first + len(checks)]
+        decided = zip(checks, self.condition_verdicts[positions].tolist(), strict=True)
+        shown = (
+            self._shown(check, verdict)
+            for check, verdict in decided
+            if (only is None or verdict == only) and not self._not_asked(check.condition)
+        )
+        described = (extra.describe(product_index) for extra in self.extra)
+        wanted = (each for each in described if each is not None and (only is None or each.verdict is VERDICTS[only]))
+        return (*shown, *wanted)
 
     def _not_asked(self, condition: Condition) -> bool:
         return condition.null_passes and self._observed(condition.fact) is None
@@ -107,7 +106,7 @@ class Verdicts:
             verdict=VERDICTS[verdict],
             clause=rule.clause,
             observed=self._observed(check.condition.fact),
-            required=required_text(rule.operator, rule.value),
+            required=check.required,
             settle_with=rule.settle_with if verdict == UNKNOWN else None,
             field=rule.field,
         )
@@ -194,20 +193,13 @@ def judge_many(
     return result
 
 
-def required_text(operator: Operator, value: object) -> str:
-    """What a rule requires, in symbols that need no language: ``≥ 24``, ``∈ {A, B, C}``, ``starts_with_any {C, D}``."""
-    symbol = _SYMBOLS.get(operator, operator.value)
-    if isinstance(value, tuple):
-        return f"{symbol} {{{', '.join(value)}}}"
-    if isinstance(value, bool):
-        return f"{symbol} {int(value)}"
-    return f"{symbol} {value}" if isinstance(value, str) else f"{symbol} {format(value, 'f')}"
-
-
 def number_text(value: float) -> str | None:
     """A float as its shortest exact decimal, without exponent; ``None`` for NaN."""
-    if np.isnan(value):
-        return None
+    return None if value != value else _decimal_text(value + 0.0)  # minus nought is nought
+
+
+@lru_cache(maxsize=65_536)
+def _decimal_text(value: float) -> str:
     return np.format_float_positional(value, trim="-") if np.isfinite(value) else "∞"
 
 

@@ -176,13 +176,12 @@ def _reasons(
 def _strongest(row: NDArray[np.float32], columns: Floats, account: Floats) -> dict[int, list[Text]]:
     """Facts of each group that pull the way the group does, strongest first."""
     found: dict[int, list[Text]] = {}
-    values, parts, totals = row.tolist(), columns.tolist(), account.tolist()
-    for index in np.argsort(-np.abs(columns), kind="stable").tolist():
-        if parts[index] == 0.0:
-            break
-        group = _GROUP_OF[index]
-        named = found.setdefault(group, [])
-        if len(named) < FACTS_NAMED and parts[index] * totals[group] > 0:
+    values = row.tolist()
+    order = np.argsort(-np.abs(columns), kind="stable")
+    along = columns * account[_GROUP_OF] > 0
+    for index in order[along[order]].tolist():
+        named = found.setdefault(_GROUP_OF[index], [])
+        if len(named) < FACTS_NAMED:
             text = fact(index, values[index])
             if text is not None:
                 named.append(text)

@@ -127,6 +127,16 @@ class _Order:
     X: NDArray[np.float32]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Offer:
+    """One listed product at the demand's terms: what the law grants, and what it costs after that."""
+
+    row: int
+    product: Product
+    benefits: tuple[Benefit, ...]
+    cost: Cost
+
+
 class Matcher:
     """One catalogue, one ranker, one rating, one law, compiled together.
 
@@ -235,13 +245,15 @@ class Matcher:
         order = self._order(admitted, X, scores.p_apply, scores.p_approve, question.top_n)
         explained = accounts(self.ranker, order.X, queue_price=order.queue_price, still_needed=order.still_needed)
         clock.stop("reasons")
-        items = self._items(question, profile, verdicts, order.rows, explained)
+        offers = self._offers(question, profile, order.rows)
+        clock.stop("benefits_and_cost")
+        items = _items(verdicts, offers, explained)
         made = zip(items, order.score, order.p_apply, order.p_approve, order.queue_price, strict=True)
         items = tuple(
             replace(item, score=float(score), p_apply=float(p), p_approve=float(q), queue_price=float(price))
             for item, score, p, q, price in made
         )
-        clock.stop("policy_and_cost")
+        clock.stop("checks")
         return items
 
     def _order(self, rows: NDArray[np.intp], X: NDArray[np.float32], p: Floats, q: Floats, top_n: int) -> _Order:
@@ -276,54 +288,23 @@ class Matcher:
         chosen = admitted[np.lexsort((admitted, -score))[: question.top_n]]
         explained = tuple(_declared_account(float(rates[row]), float(self._days[row])) for row in chosen)
         clock.stop("scoring")
-        items = self._items(question, profile, verdicts, chosen, explained)
-        clock.stop("policy_and_cost")
+        offers = self._offers(question, profile, chosen)
+        clock.stop("benefits_and_cost")
+        items = _items(verdicts, offers, explained)
+        clock.stop("checks")
         return items
 
-    def _items(
-        self,
-        question: Question,
-        profile: Standing,
-        verdicts: Verdicts,
-        rows: NDArray[np.intp],
-        explained: tuple[Account, ...],
-    ) -> tuple[Item, ...]:
-        above, borrower = versus_next(explained), borrower_of(profile)
-        return tuple(
-            self._item(question, borrower, verdicts, place, int(row), account, above[place])
-            for place, (row, account) in enumerate(zip(rows, explained, strict=True))
-        )
+    def _offers(self, question: Question, profile: Standing, rows: NDArray[np.intp]) -> tuple[_Offer, ...]:
+        """Benefits and exact cost of the products listed."""
+        borrower = borrower_of(profile)
+        return tuple(self._offer(question, borrower, row) for row in rows.tolist())
 
-    def _item(
-        self,
-        question: Question,
-        borrower: Borrower,
-        verdicts: Verdicts,
-        place: int,
-        row: int,
-        account: Account,
-        above: tuple[Reason, ...],
-    ) -> Item:
+    def _offer(self, question: Question, borrower: Borrower, row: int) -> _Offer:
         product = self.catalog.products[row]
         institution = self.catalog.institutions[product.institution_id]
         benefits = offer_benefits(borrower, question.demand, product, institution, question.as_of, self.rulebook)
-        return Item(
-            rank=place + 1,
-            product=product,
-            product_index=row,
-            score=account.score,
-            p_apply=None,
-            p_approve=None,
-            queue_price=0.0,
-            explored=False,
-            verdict=VERDICTS[int(verdicts.verdict[row])],
-            checks=verdicts.checks(row),
-            cost=price_offer(product, question.demand, question.as_of, benefits=benefits),
-            benefits=benefits,
-            reason_base=account.base,
-            reasons=account.reasons,
-            versus_next=above,
-        )
+        cost = price_offer(product, question.demand, question.as_of, benefits=benefits)
+        return _Offer(row=row, product=product, benefits=benefits, cost=cost)
 
 
 class _Stages:
@@ -337,6 +318,30 @@ class _Stages:
         now = perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
         self._since = now
+
+
+def _items(verdicts: Verdicts, offers: tuple[_Offer, ...], explained: tuple[Account, ...]) -> tuple[Item, ...]:
+    above = versus_next(explained)
+    return tuple(
+        Item(
+            rank=place + 1,
+            product=offer.product,
+            product_index=offer.row,
+            score=account.score,
+            p_apply=None,
+            p_approve=None,
+            queue_price=0.0,
+            explored=False,
+            verdict=VERDICTS[int(verdicts.verdict[offer.row])],
+            checks=verdicts.checks(offer.row),
+            cost=offer.cost,
+            benefits=offer.benefits,
+            reason_base=account.base,
+            reasons=account.reasons,
+            versus_next=above[place],
+        )
+        for place, (offer, account) in enumerate(zip(offers, explained, strict=True))
+    )
 
 
 def _admitted(verdicts: Verdicts, question: Question) -> NDArray[np.intp]:

@@ -1,6 +1,6 @@
 """Observed facts in words: a column of a pair row and its value, in both languages."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import expm1, isnan
 
 from features.pair_codes import LOAN_CLASSES, TAX_GRADES
@@ -19,7 +19,6 @@ def both(zh: str, en: str) -> Text:
     return Text(zh=zh, en=en)
 
 
-@lru_cache(maxsize=65536)
 def fact(column: int, value: float) -> Text | None:
     """What the value of a column says, or ``None`` where it says nothing (a kind the product is not of).
 
@@ -30,9 +29,18 @@ def fact(column: int, value: float) -> Text | None:
     value
         As it stands in the pair row, scaled; NaN is said to be unknown.
     """
+    return _unknown(column) if isnan(value) else _known(column, value + 0.0)  # minus nought is nought
+
+
+@cache
+def _unknown(column: int) -> Text:
     spec = PAIR_COLUMNS[column]
-    if isnan(value):
-        return both(f"{spec.zh}未知", f"{spec.en} not known")
+    return both(f"{spec.zh}未知", f"{spec.en} not known")
+
+
+@lru_cache(maxsize=65536)
+def _known(column: int, value: float) -> Text | None:
+    spec = PAIR_COLUMNS[column]
     if spec.unit == "effect" and abs(value) < _NO_EFFECT:
         return None
     if spec.unit == "flag":

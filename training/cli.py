@@ -123,6 +123,9 @@ def evaluate(
     cache: Cache = CACHE,
     models: Models = MODELS,
     small: Small = False,
+    enterprises: Annotated[
+        int | None, typer.Option(min=200, help="Enterprises per world; a full city if absent.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure on the held-out months: the champion where it was trained on that world, else a ranker fitted to it."""
@@ -130,7 +133,7 @@ def evaluate(
 
     reports = {}
     for name in sorted(WORLDS) if world == "all" else [world]:
-        reports[name] = _report(_world(cache, name, small), models)
+        reports[name] = _report(_world(cache, name, small, enterprises), models)
         if not as_json:
             _show({name: reports[name]}, as_json)
     if as_json:
@@ -209,14 +212,15 @@ def market(
     Console().print(table)
 
 
-def _world(cache: Path, name: str, small: bool) -> Path:
-    """The directory of a world, built where absent."""
-    directory = cache / (f"{name}-small" if small else name)
+def _world(cache: Path, name: str, small: bool, enterprises: int | None = None) -> Path:
+    """The directory of a world, built where absent; fewer enterprises state as many demands each."""
+    directory = cache / (f"{name}-small" if small else f"{name}-{enterprises}" if enterprises else name)
     if not (directory / "manifest.json").is_file():
         from training.city.build import build
 
         typer.echo(f"building the world {name} in {directory}", err=True)
-        build(directory, name, small=small, progress=sys.stderr.isatty())
+        demands = None if enterprises is None else enterprises * 12 // 5
+        build(directory, name, enterprises=enterprises, demands=demands, small=small, progress=sys.stderr.isatty())
     return directory
 
 

@@ -12,7 +12,7 @@ from api.language import language_of
 from api.schemas import AssessBody, Day
 from api.service import instance_of, service_of
 from matcher.policy import InvalidFactsError, assess
-from matcher.policy.lists import PolicyEntry, policies
+from matcher.policy.lists import PolicyEntry, policies, shown_counters
 from matcher.policy.targets import TargetAnswer, targets
 
 router = APIRouter(prefix="/v1", tags=["policies"])
@@ -56,14 +56,16 @@ async def rulebook(request: Request, _caller: Anyone, as_of: Day | None = None) 
 async def yearly_targets(
     request: Request, _caller: Regulator, year: Annotated[int, Query(ge=2000, le=2099)]
 ) -> Response:
-    """Every target of the plan for a year against what the store holds today; unknown where it cannot know."""
+    """Every target of the plan for a year against what the store counts on its day; unknown where it cannot know."""
     instance, language = instance_of(request), language_of(request)
-    today = instance.clock.today()
-    on_show = sum(product.on_offer(today) for product in instance.matcher.catalog.products)
-    counters = {"products_and_services": on_show, "products_with_qr": on_show}  # each product has its QR code
+    day = instance.clock.today()
+    counters = shown_counters(instance.matcher.catalog.products, day)
     answers = targets(counters, year, instance.matcher.rulebook)
-    items = [_target(each, language) for each in answers]
-    document = {"year": year, "counted_on": today.isoformat(), "items": items}
+    document = {
+        "year": year,
+        "counted_on": day.isoformat(),
+        "items": [_target(each, language) for each in answers],
+    }
     return Response(wire.encode(document), media_type="application/json")
 
 

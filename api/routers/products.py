@@ -72,7 +72,7 @@ async def put(request: Request, product_id: ProductId, caller: Editor) -> Respon
     service = service_of(request)
     document = bodies.parse(await bodies.read(request, service.settings.max_body_bytes))
     instance, language = service.instance, language_of(request)
-    product = await service.admission.run(lambda: _put(instance, caller, product_id, document))
+    product = await service.admission.run(lambda: _put(instance, caller, product_id, document, language))
     shown = wire.product_wire(product, instance.matcher.catalog, language)
     return Response(wire.encode(shown), media_type="application/json")
 
@@ -86,14 +86,17 @@ async def qr(request: Request, product_id: ProductId, _caller: Anyone) -> Respon
     return Response(drawn.getvalue(), media_type="image/svg+xml")
 
 
-def _put(instance: Instance, caller: Caller, product_id: str, document: Any) -> Product:
+def _put(instance: Instance, caller: Caller, product_id: str, document: Any, language: str) -> Product:
     with instance.put_lock:
         running = instance.matcher
         known = running.catalog.row_of.get(product_id)
-        owner = None if known is None else running.catalog.products[known].institution_id
+        kept = None if known is None else running.catalog.products[known]
+        owner = None if kept is None else kept.institution_id
         if caller.institution_id is not None and owner not in {None, caller.institution_id}:
             raise errors.not_found(NO_PRODUCT)
         members = _members(document, product_id)
+        if kept is not None:
+            members = _in_both_languages(members, kept, language)
         with instance.store.reading() as connection:
             version = max(marketplace.product_versions(connection, product_id), default=0) + 1
         product = _parsed(members, version)
@@ -115,6 +118,27 @@ def _members(document: Any, product_id: str) -> dict[str, object]:
         text = Text(zh="与路径中的产品编号不一致", en="is not the product of the path")
         raise errors.invalid([FieldError(pointer="/product_id", detail=text)])
     return members
+
+
+def _in_both_languages(members: dict[str, object], kept: Product, language: str) -> dict[str, object]:
+    """The members with every text that came back as it was shown in one language told in both again."""
+    clauses = {rule.code: rule.clause for rule in kept.rules}
+    rules = members.get("rules")
+    listed = rules if isinstance(rules, list) else []
+    told = [
+        {**rule, "clause": _both(rule["clause"], clauses.get(str(rule.get("code"))), language)}
+        if isinstance(rule, Mapping) and "clause" in rule
+        else rule
+        for rule in listed
+    ]
+    named = {"name": _both(members["name"], kept.name, language)} if "name" in members else {}
+    return {**members, **named, **({"rules": told} if listed else {})}
+
+
+def _both(given: object, kept: Text | None, language: str) -> object:
+    if kept is None or given != kept.in_language(language):
+        return given
+    return {"zh": kept.zh, "en": kept.en}
 
 
 def _parsed(members: dict[str, object], version: int) -> Product:

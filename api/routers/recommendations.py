@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Connection
 
 from api import asking, bodies, errors, idempotency, wire
+from api.archive import NoSuchVersionError
 from api.auth import Caller, requires
 from api.documented import body_of
-from api.instance import Instance, NoSuchVersionError
+from api.instance import Instance
 from api.language import language_of
 from api.schemas import RecommendationBody
 from api.service import Service, instance_of, service_of

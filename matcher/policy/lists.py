@@ -104,6 +104,16 @@ def product_rows(
     return tuple(sorted(rows, key=lambda row: (row.institution_id, row.product_id)))
 
 
+def shown_counters(products: Iterable[Product], as_of: date) -> dict[str, int]:
+    """Counters of targets that a marketplace knows of itself on a day, by ``Target.counter``.
+
+    Every product on offer is on show under a QR code of its own; service items that are no products are not kept, so
+    the first count is the least it can be.
+    """
+    shown = sum(product.on_offer(as_of) for product in products)
+    return {"products_and_services": shown, "products_with_qr": shown}
+
+
 def list_version(rows: Iterable[PolicyRow] | Iterable[ProductRow]) -> str:
     """Digest of a list: equal rows give equal versions."""
     digest = hashlib.sha256()

@@ -25,7 +25,15 @@ from matcher.policy.statutes_parser import (
     size_row,
     target,
 )
-from matcher.policy.statutes_reader import NoLawInForceError, StatuteError, day_of, read_folder, require, text_of
+from matcher.policy.statutes_reader import (
+    NoLawInForceError,
+    StatuteError,
+    day_of,
+    folder_texts,
+    read_texts,
+    require,
+    text_of,
+)
 
 __all__ = ["CITIES", "Law", "NoLawInForceError", "Rulebook", "StatuteError", "default_rulebook"]
 
@@ -99,6 +107,8 @@ class Rulebook:
         In the order of their files.
     prime_rates
         By day of publication, ascending.
+    texts
+        The files themselves by name: what an archive keeps, and ``from_texts`` reads again.
     """
 
     city: Text
@@ -112,6 +122,7 @@ class Rulebook:
     prime_rates: tuple[PrimeRate, ...]
     size_rows: tuple[SizeRow, ...]
     sections: Mapping[str, tuple[int, int]]
+    texts: Mapping[str, str] = field(repr=False)
     _rates_by_month: Mapping[tuple[int, int], tuple[PrimeRate, ...]] = field(repr=False)
     _days: dict[date, Mapping[str, Law]] = field(default_factory=dict, repr=False)
 
@@ -130,9 +141,14 @@ class Rulebook:
         StatuteError
             Names the file and the key: a key twice, spans that overlap, a number not quoted, a citation missing.
         """
-        files, digest = read_folder(Path(folder))
+        return cls.from_texts(folder_texts(Path(folder)), where=str(folder))
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str], *, where: str = "the archive") -> "Rulebook":
+        """A rulebook from the texts of its files by name, as ``texts`` of another gives them; errors as ``load``."""
+        files, digest = read_texts(texts)
         if "act.yaml" not in files:
-            raise StatuteError(f"{folder}: act.yaml is missing: it names the act, its first and its last day")
+            raise StatuteError(f"{where}: act.yaml is missing: it names the act, its first and its last day")
         act = files["act.yaml"]
         rates = sorted(_prime_rates(files), key=lambda rate: rate.published_on)
         size_rows, sections = _size_standard(files)
@@ -149,6 +165,7 @@ class Rulebook:
             _rates_by_month=_by_month(rates),
             size_rows=size_rows,
             sections=sections,
+            texts=dict(texts),
         )
 
     def value(self, measure_name: str, name: str, as_of: date) -> CitedValue:

@@ -49,23 +49,37 @@ for _tag in ("int", "float", "timestamp"):
     _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _unquoted)
 
 
-def read_folder(folder: Path) -> tuple[dict[str, dict[str, Any]], str]:
-    """Every statute file of a folder by name, and the digest of their bytes.
+def folder_texts(folder: Path) -> dict[str, str]:
+    """The text of every statute file of a folder by name, line ends as ``\\n``.
 
     Raises
     ------
     StatuteError
-        No such folder, no file in it, or a file that is not strict YAML.
+        No such folder, no file in it, or a file that is not UTF-8.
     """
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise StatuteError(f"{folder}: no statute file (*.yaml) here: a city is a folder with an act.yaml")
+    try:
+        return {path.name: path.read_bytes().replace(b"\r\n", b"\n").decode("utf-8") for path in paths}
+    except UnicodeDecodeError as error:
+        raise StatuteError(f"{folder}: a statute file is not UTF-8 text: {error}") from error
+
+
+def read_texts(texts: Mapping[str, str]) -> tuple[dict[str, dict[str, Any]], str]:
+    """Statute files by name as documents, and the digest of their bytes.
+
+    Raises
+    ------
+    StatuteError
+        A file that is not strict YAML.
+    """
     digest = hashlib.sha256()
     files: dict[str, dict[str, Any]] = {}
-    for path in paths:
-        content = path.read_bytes().replace(b"\r\n", b"\n")
-        digest.update(path.name.encode() + b"\0" + content + b"\0")
-        files[path.name] = _read(path.name, content)
+    for name in sorted(texts):
+        content = texts[name].encode("utf-8")
+        digest.update(name.encode() + b"\0" + content + b"\0")
+        files[name] = _read(name, content)
     return files, digest.hexdigest()
 
 

@@ -46,6 +46,14 @@ catalogues = Table(
     Column("recorded_at", String(40), nullable=False),
 )
 
+rulebooks = Table(
+    "rulebooks",
+    METADATA,
+    Column("version", String(80), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("recorded_at", String(40), nullable=False),
+)
+
 demands = Table(
     "demands",
     METADATA,

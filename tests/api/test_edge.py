@@ -41,6 +41,9 @@ BAD_DEMANDS: list[tuple[dict[str, Any], str]] = [
     ({"amount_cny": "NaN"}, "/demand/amount_cny"),
     ({"amount_cny": True}, "/demand/amount_cny"),
     ({"amount_cny": "1.001"}, "/demand/amount_cny"),
+    ({"amount_cny": "1_000"}, "/demand/amount_cny"),
+    ({"amount_cny": " 1000"}, "/demand/amount_cny"),
+    ({"amount_cny": "１０００"}, "/demand/amount_cny"),
     ({"amount_cny": None}, "/demand/amount_cny"),
     ({"term_months": 0}, "/demand/term_months"),
     ({"term_months": "12"}, "/demand/term_months"),
@@ -53,6 +56,8 @@ BAD_DEMANDS: list[tuple[dict[str, Any], str]] = [
     ({"collateral": [{"kind": "equity", "appraised_value_cny": "-5"}]}, "/demand/collateral/0/appraised_value_cny"),
     ({"needed_by": "2026-02-30"}, "/demand/needed_by"),
     ({"needed_by": 20261231}, "/demand/needed_by"),
+    ({"needed_by": "1699920000"}, "/demand/needed_by"),
+    ({"needed_by": "2126-12-31"}, "/demand/needed_by"),
     ({"sex": "f"}, "/demand/sex"),
 ]
 
@@ -251,6 +256,26 @@ def test_many_at_once_are_all_recorded_and_the_audit_chain_holds(
         key = answer.json()["recommendation_id"]
         assert client.get(f"/v1/recommendations/{key}", headers=platform).content == answer.content
     assert instance.store.read(verify) is None
+
+
+@pytest.mark.parametrize("day", ["1999-12-31", "2100-01-01", "1", "2026-W01-1"])
+def test_a_day_out_of_reach_is_refused_wherever_a_day_is_asked(
+    client: Client, platform: dict[str, str], day: str
+) -> None:
+    for path in ("/v1/policies", f"/v1/enterprises/{GOOD_USCC}/profile"):
+        refused = client.get(f"{path}?as_of={day}", headers=platform)
+        assert refused.status_code == 422
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/as_of"]
+        assert "datetime" not in refused.text
+
+
+def test_what_should_be_a_list_is_said_to_be_one_in_both_languages(client: Client, platform: dict[str, str]) -> None:
+    body = {"demand": {**DEMAND, "kinds": "loan"}}
+    told = [
+        client.post("/v1/recommendations", json=body, headers={**platform, "Accept-Language": language}).json()
+        for language in ("en", "zh-CN")
+    ]
+    assert [each["errors"][0]["detail"] for each in told] == ["must be a list", "必须是列表"]
 
 
 def test_readiness_names_the_day_and_the_versions(client: Client) -> None:

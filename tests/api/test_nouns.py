@@ -75,12 +75,25 @@ def test_a_new_version_is_in_the_next_list_and_old_lists_still_replay(
     assert back.json()["version"] == own_product["version"] + 2
 
 
+def test_a_product_put_back_as_it_was_shown_keeps_both_its_languages(
+    client: Client, keys: dict[str, Any], own_product: dict[str, Any]
+) -> None:
+    path, english = f"/v1/products/{own_product['product_id']}", bearer(keys["admin"])
+    chinese = {**english, "Accept-Language": "zh-CN"}
+    before = client.get(path, headers=chinese).json()
+    assert client.put(path, json=client.get(path, headers=english).json(), headers=english).status_code == 200
+    after = client.get(path, headers=chinese).json()
+    assert {**after, "version": 0} == {**before, "version": 0}
+
+
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
         ({"rate_low": "0.5", "rate_high": "0.1"}, "/rate_high"),
         ({"colour": "red"}, "/colour"),
         ({"kind": "gift"}, "/kind"),
+        ({"amount_max_cny": "1_000_000"}, "/amount_max_cny"),
+        ({"valid_from": "20260101"}, "/valid_from"),
         ({"rules": [{"code": "x"}]}, "/rules/0/field"),
         ({"product_id": "P-other"}, "/product_id"),
     ],
@@ -198,12 +211,23 @@ def test_the_rulebook_and_the_targets_are_shown_with_their_articles(client: Clie
     law = client.get("/v1/policies?as_of=2024-01-01", headers=bearer(keys["regulator"])).json()
     assert {item["measure"] for item in law["items"]} >= {"inclusive_scheme", "guarantee_fee_cap"}
     assert all(item["article"] for item in law["items"])
-    told = client.get("/v1/targets?year=2023", headers=bearer(keys["regulator"])).json()["items"]
-    assert told
-    reached = {item["code"]: (item["observed"], item["reached"]) for item in told}
-    assert reached["products_with_qr"] == ("60", "no")
-    assert reached["products_and_services"] == ("60", "no")
-    assert reached["matchmaking_events"] == (None, "unknown")
+    targets = client.get("/v1/targets?year=2023", headers=bearer(keys["regulator"])).json()["items"]
+    assert {item["article"] for item in targets} == {"1", "2", "3", "5", "7", "9", "11"}
+
+
+def test_targets_are_held_against_what_the_marketplace_counts_and_unknown_elsewhere(
+    client: Client, keys: dict[str, Any], catalogue: dict[str, Any]
+) -> None:
+    told = client.get("/v1/targets?year=2023", headers=bearer(keys["regulator"])).json()
+    day = told["counted_on"]
+    shown = sum(
+        p["valid_from"] <= day and (p["valid_to"] is None or day <= p["valid_to"]) for p in catalogue["products"]
+    )
+    found = {item["code"]: (item["observed"], item["reached"]) for item in told["items"]}
+    assert 0 < shown <= 100
+    assert found.pop("products_and_services") == (str(shown), "no")
+    assert found.pop("products_with_qr") == (str(shown), "no")
+    assert set(found.values()) == {(None, "unknown")}
 
 
 @pytest.mark.parametrize("name", ["products", "policies"])

@@ -2,13 +2,10 @@
 
 from datetime import date
 
-import pandas as pd
 import pytest
 
-from features.consent import ANYONE, Grant, permitted_sources, withheld_columns, withhold
-from features.profile import build_profiles
-from features.schema import PROFILE, SOURCES
-from features.sources import SourceTables
+from features.consent import ANYONE, Grant, permitted_sources, withheld_columns
+from features.schema import SOURCES
 
 FIRM = "91370602MA3TERT037"
 DAY = date(2026, 10, 15)
@@ -46,22 +43,3 @@ def test_columns_that_mix_sources_drop_with_any_of_them() -> None:
     assert withheld_columns(SOURCES) == ()
     with pytest.raises(ValueError, match="No source is called horoscope"):
         withheld_columns({"horoscope"})
-
-
-def test_withholding_nulls_the_columns_and_names_what_is_withheld_and_missing() -> None:
-    filing = pd.DataFrame(
-        [{"uscc": FIRM, "known_on": date(2026, 10, 9), "period": date(2026, 9, 1), "taxed_sales_cny": 8.0}]
-    ).reindex(columns=SOURCES["tax"].names)
-    frame = build_profiles(SourceTables.from_frames({"tax": filing}), DAY)
-    kept = withhold(frame, {"tax", "court"})
-    pd.testing.assert_frame_equal(kept.profile, frame)
-    assert kept.missing == ("court",)
-    assert "tax" not in kept.withheld
-    assert len(kept.withheld) == len(SOURCES) - 2
-    gone = withhold(frame, {"court"})
-    assert gone.profile.isna().all().all()
-    assert (gone.profile.dtypes == frame.dtypes).all()
-    assert frame.loc[FIRM, "taxed_sales_12m_cny"] == 8.0
-    row = withhold(frame.loc[FIRM].to_dict(), {"court"})
-    assert set(row.profile) == {column.name for column in PROFILE}
-    assert all(value is None or pd.isna(value) for value in row.profile.values())

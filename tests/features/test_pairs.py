@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.effects import Effects, smoothed_log_odds
+from features.effects import Effects
 from features.pair_codes import PURPOSES
 from features.pair_columns import GROUPS, PAIR_COLUMNS, PAIR_NAMES, PROFILE_SIDE, schema_hash
 from features.pairs import (
@@ -165,12 +165,6 @@ def test_effects_survive_json_and_reach_the_products_of_their_institution() -> N
     assert columns["institution_approve_effect"].tolist() == [0.5, 0.0]
     assert columns["product_apply_effect"].tolist() == [0.2, 0.0]
     assert again.columns(["P-1"], ["B-1"])["section_approve_effect"][0, 2] == 0.4
-
-
-def test_smoothed_log_odds_pull_thin_evidence_to_the_prior() -> None:
-    thin, thick = smoothed_log_odds(np.array([2.0, 200.0]), np.array([2.0, 200.0]), np.array([0.5, 0.5]), 10.0)
-    assert thin == pytest.approx(np.log(7 / 5))
-    assert thick == pytest.approx(np.log(205 / 5))
 
 
 def test_the_schema_hash_is_of_this_schema() -> None:

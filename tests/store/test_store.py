@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment
-from matcher.store import audit, demands, enterprises, idempotency, marketplace, recommendations
+from matcher.store import audit, demands, enterprises, idempotency, marketplace, recommendations, rulebooks
 from matcher.store.clock import PinnedClock
 from matcher.store.database import StoreUnreachableError, open_database
 from matcher.store.documents import demand_from_document, demand_to_document
@@ -229,6 +229,14 @@ def test_an_archived_catalogue_stays_when_another_runs(store: Store) -> None:
         )
     assert store.read(lambda connection: marketplace.archived_catalogue(connection, "one")) == b"one"
     assert store.read(lambda connection: marketplace.stated(connection, marketplace.RUNNING)) == "two"
+
+
+def test_an_archived_law_comes_back_as_it_was_and_is_kept_once(store: Store) -> None:
+    law = {"act.yaml": "act: 办法\n", "fee.yaml": "x: 1\n"}
+    for texts in (law, {"act.yaml": "another"}):
+        store.write(lambda connection, texts=texts: rulebooks.archive(connection, "v", texts, NOW))
+    assert store.read(lambda connection: rulebooks.archived(connection, "v")) == law
+    assert store.read(lambda connection: rulebooks.archived(connection, "never")) is None
 
 
 money = st.decimals(min_value=1, max_value=10**10, places=2)
