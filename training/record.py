@@ -131,10 +131,10 @@ class Record:
 
 def _client(uri: str) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    for noisy in ("alembic", "mlflow"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
+    for noisy in ("alembic", "mlflow"):  # mlflow sets its own level when it is imported
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
