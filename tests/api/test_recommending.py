@@ -62,11 +62,22 @@ def test_lists_hold_exactly_what_an_independent_reader_of_the_rules_admits(
     by_id = {product["product_id"]: product for product in catalogue["products"]}
     for uscc in draw.sample(known, 25):
         profile = profile_of(client, platform, uscc)
-        for _ in range(10):
+        for turn in range(10):
             asked = made_up_demand(draw, uscc)
-            answered = client.post("/v1/recommendations", json={"demand": asked, "top_n": 50}, headers=platform)
+            headers = platform | {"Accept-Language": ("zh-CN", "en")[turn % 2]}
+            answered = client.post("/v1/recommendations", json={"demand": asked, "top_n": 50}, headers=headers)
             assert answered.status_code == 200, answered.text
-            _hold_to_the_rules(answered.json(), by_id, profile, asked)
+            answer = answered.json()
+            _hold_to_the_rules(answer, by_id, profile, asked)
+            assert all(
+                _is_chinese(reason["text"]) != turn % 2 for item in answer["items"] for reason in item["reasons"]
+            )
+            again = client.post(f"/v1/recommendations/{answer['recommendation_id']}/replay", headers=platform)
+            assert again.json()["identical"] is True
+
+
+def _is_chinese(text: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in text)
 
 
 def _hold_to_the_rules(
