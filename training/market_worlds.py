@@ -4,8 +4,8 @@ A world hides a second term in every logit; the estimates integrate over it, so 
 scores of a trained model are. Only ``simulate`` reads the hidden chances.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,11 +177,6 @@ def simulate(world: World, lists: Integers, priority: Floats, *, seed: int, adop
         reviewed=np.bincount(institution[reviewed], minlength=institutions),
         approvals=np.bincount(institution[approved], minlength=institutions),
     )
-
-
-def with_capacity(world: World, factor: Callable[[Floats], Floats]) -> World:
-    """The same world with other capacities."""
-    return replace(world, capacity=factor(world.capacity))
 
 
 def _institutions(
