@@ -74,6 +74,11 @@ demand_moves = Table(
     Column("after", String(24), nullable=False),
     Column("actor", String(80), nullable=False),
     Column("occurred_at", String(40), nullable=False),
+    Column("institution_id", String(64), nullable=True),
+    Column("lead_id", String(64), nullable=True),
+    Column("reason_code", String(40), nullable=True),
+    Column("late", Boolean, nullable=False, default=False),
+    Column("occurred_on", Date, nullable=True),
 )
 
 record_batches = Table(
@@ -148,6 +153,10 @@ keys = Table(
     Column("hash", String(200), nullable=False),
     Column("revoked", Boolean, nullable=False, default=False),
     Column("recorded_at", String(40), nullable=False),
+    Column("scopes", Text, nullable=True),
+    Column("expires_at", String(40), nullable=True),
+    Column("requests_per_minute", Integer, nullable=True),
+    Column("rotated_from", String(32), nullable=True),
 )
 
 facts = Table(

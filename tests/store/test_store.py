@@ -15,12 +15,20 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment
-from matcher.store import audit, demands, enterprises, idempotency, marketplace, recommendations, rulebooks
+from matcher.store import (
+    audit,
+    demands,
+    enterprises,
+    idempotency,
+    marketplace,
+    recommendations,
+    rulebooks,
+    tables_platform,
+)
 from matcher.store.clock import PinnedClock
 from matcher.store.database import StoreUnreachableError, open_database
 from matcher.store.documents import demand_from_document, demand_to_document
 from matcher.store.store import Store, open_store
-from matcher.store.tables import METADATA
 from matcher.store.writer import WriterClosedError
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -53,8 +61,8 @@ def entry(subject: str) -> audit.Entry:
 
 def test_the_migrations_make_exactly_the_tables_the_code_speaks_of(store: Store) -> None:
     found = inspect(store.database.reads)
-    assert set(found.get_table_names()) == {*METADATA.tables, "alembic_version"}
-    for name, table in METADATA.tables.items():
+    assert set(found.get_table_names()) == {*tables_platform.leads.metadata.tables, "alembic_version"}
+    for name, table in tables_platform.leads.metadata.tables.items():
         assert {column["name"] for column in found.get_columns(name)} == set(table.columns.keys())
 
 

@@ -2,8 +2,12 @@
 
 from alembic import context
 
-from matcher.store.tables import METADATA
+from matcher.store import tables_platform
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, transactional_ddl=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=tables_platform.leads.metadata,
+    transactional_ddl=True,
+)
 with context.begin_transaction():
     context.run_migrations()
