@@ -2,12 +2,10 @@
 
 from alembic import context
 
-from matcher.store import tables_platform
+from matcher.store.tables_platform import leads
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=tables_platform.leads.metadata,
-    transactional_ddl=True,
-)
+_CONNECTION = context.config.attributes["connection"]
+
+context.configure(connection=_CONNECTION, target_metadata=leads.metadata, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,79 @@
+"""Lead lists as planned: one per institution and plan, kept whole, so that paging stays stable while a new one is made."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from matcher.store.clock import moment
+from matcher.store.marketplace import state, stated
+from matcher.store.tables_platform import lead_lists
+
+CURRENT = "lead_lists"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadRow:
+    """One enterprise worth an officer's hour, by its demand and its best product here.
+
+    Parameters
+    ----------
+    value
+        Chance that this institution's approval is the one that counts: what the list is ordered by.
+    origin
+        ``inbound`` for an enterprise that applied, ``outreach`` for one to be called.
+    """
+
+    demand_id: str
+    product_id: str
+    value: float
+    p_apply: float
+    p_approve: float
+    origin: str
+
+
+def keep(connection: Connection, version: str, lists: Mapping[str, tuple[LeadRow, ...]], recorded_at: datetime) -> None:
+    """Keep the lists of one plan, best lead first, and make them the current ones in the caller's transaction."""
+    when = moment(recorded_at)
+    rows = [
+        {
+            "version": version,
+            "institution_id": institution,
+            "document": zlib.compress(msgspec.json.encode([_cells(row) for row in leads]), 6),
+            "recorded_at": when,
+        }
+        for institution, leads in lists.items()
+    ]
+    if rows:
+        connection.execute(lead_lists.insert(), rows)
+    state(connection, CURRENT, version)
+
+
+def current(connection: Connection) -> str | None:
+    """Version of the plan whose lists are current, ``None`` before the first plan."""
+    return stated(connection, CURRENT)
+
+
+def find(connection: Connection, version: str, institution_id: str) -> tuple[LeadRow, ...] | None:
+    """The list of an institution in one plan, best first; ``None`` where the plan is not kept or has none for it."""
+    table = lead_lists.c
+    packed = connection.execute(
+        select(table.document).where(table.version == version, table.institution_id == institution_id)
+    ).scalar()
+    if packed is None:
+        return None
+    return tuple(LeadRow(**cells) for cells in msgspec.json.decode(zlib.decompress(packed)))
+
+
+def _cells(row: LeadRow) -> dict[str, object]:
+    return {
+        "demand_id": row.demand_id,
+        "product_id": row.product_id,
+        "value": row.value,
+        "p_apply": row.p_apply,
+        "p_approve": row.p_approve,
+        "origin": row.origin,
+    }
