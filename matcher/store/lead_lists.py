@@ -1,4 +1,4 @@
-"""Lead lists as planned: one per institution and plan, kept whole, so that paging stays stable while a new one is made."""
+"""Lead lists as planned, one per institution and plan, kept whole: paging stays stable while a new one is made."""
 
 import zlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What institutions are to be told, written in the very transaction that made it so; webhooks and the stream read it."""
+"""What institutions are to be told, kept in the transaction that made it so; webhooks and the stream read it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
