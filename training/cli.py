@@ -10,9 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from training.benchmark.commands import app as benchmark
+from training.off_policy_cli import off_policy
+from training.world_cache import world_directory
 
 app = typer.Typer(help="Train and measure the models of credit-matcher.", no_args_is_help=True)
 app.add_typer(benchmark, name="benchmark")
+app.command("off-policy")(off_policy)
 
 WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
@@ -59,7 +62,7 @@ def fit(
     """Fit a ranker, measure it, write its bundle and keep the run; the champion stays who it is."""
     from training.promotion_cli import fit_and_keep
 
-    trained = fit_and_keep(_world(cache, world, small), models, record=record)
+    trained = fit_and_keep(world_directory(cache, world, small), models, record=record)
     typer.echo(str(trained.folder))
 
 
@@ -75,7 +78,7 @@ def train(
     """City, fit, evaluate, gates: from nothing to a challenger, into service where every gate lets it pass."""
     from training import promotion_cli
 
-    directory = _world(cache, world, small)
+    directory = world_directory(cache, world, small)
     trained = promotion_cli.fit_and_keep(directory, models, record=record)
     ruling = promotion_cli.judge_and_move(directory, models, trained.folder.name, trained.history, record=record)
     gates = promotion_cli.ruling_json(ruling)
@@ -100,7 +103,7 @@ def promote(
     from training import promotion_cli
 
     chosen = version or promotion_cli.challenger(models)
-    ruling = promotion_cli.judge_and_move(_world(cache, world, small), models, chosen, record=record)
+    ruling = promotion_cli.judge_and_move(world_directory(cache, world, small), models, chosen, record=record)
     if as_json:
         typer.echo(json.dumps(promotion_cli.ruling_json(ruling), indent=1, ensure_ascii=False))
     else:
@@ -133,7 +136,7 @@ def evaluate(
 
     reports = {}
     for name in sorted(WORLDS) if world == "all" else [world]:
-        reports[name] = _report(_world(cache, name, small, enterprises), models)
+        reports[name] = _report(world_directory(cache, name, small, enterprises), models)
         if not as_json:
             _show({name: reports[name]}, as_json)
     if as_json:
@@ -148,7 +151,7 @@ def curve(world: WorldName = "default", cache: Cache = CACHE, small: Small = Fal
     from training.curve import curve as run
 
     with tempfile.TemporaryDirectory() as scratch:
-        rows = run(_world(cache, world, small), Path(scratch), progress=sys.stderr.isatty())
+        rows = run(world_directory(cache, world, small), Path(scratch), progress=sys.stderr.isatty())
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
@@ -172,7 +175,7 @@ def rating(
     from training.rating import train as run
 
     real = None if invoices is None else report(invoices, console=Console(quiet=True))
-    run(_world(cache, world, small), models / version, version, real)
+    run(world_directory(cache, world, small), models / version, version, real)
     typer.echo((models / version / "card.md").read_text("utf-8").split("\n## ")[0])
 
 
@@ -210,18 +213,6 @@ def market(
         unreviewed = row["prices"]["unreviewed"]
         table.add_row(name, *(f"{share['mean']:.1%}" for share in (*shares, unreviewed, row["frozen_loss"])))
     Console().print(table)
-
-
-def _world(cache: Path, name: str, small: bool, enterprises: int | None = None) -> Path:
-    """The directory of a world, built where absent; fewer enterprises state as many demands each."""
-    directory = cache / (f"{name}-small" if small else f"{name}-{enterprises}" if enterprises else name)
-    if not (directory / "manifest.json").is_file():
-        from training.city.build import build
-
-        typer.echo(f"building the world {name} in {directory}", err=True)
-        demands = None if enterprises is None else enterprises * 12 // 5
-        build(directory, name, enterprises=enterprises, demands=demands, small=small, progress=sys.stderr.isatty())
-    return directory
 
 
 def _report(world: Path, models: Path) -> dict[str, Any]:

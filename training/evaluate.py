@@ -107,6 +107,11 @@ def held_out_pairs(history: History, world: Path, ranker: Ranker) -> HeldOut:
     )
 
 
+def true_examination(world: Path) -> Floats:
+    """The true chance that each position is looked at, for whoever judges an estimate of it."""
+    return np.asarray(read_truth(world).examination, dtype=np.float64)
+
+
 def segments(history: History, held_out: HeldOut) -> dict[str, NDArray[np.intp]]:
     """Rows of all pairs, of first-time borrowers, of micro firms, and of the ten selected for each demand."""
     first_time = history.profiles["has_prior_loan"][held_out.demand] == 0
