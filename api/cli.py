@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api.keys_cli import app as keys_app
 from api.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-keys_app = typer.Typer(no_args_is_help=True, help="Keys of callers.")
 audit_app = typer.Typer(no_args_is_help=True, help="The audit chain.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
@@ -57,25 +57,6 @@ def bench(
     if not quick:
         _ensure_city(settings)
     sys.stdout.write(json.dumps(measure(settings, quick=quick, with_mlflow=mlflow, say=_say), indent=1) + "\n")
-
-
-@keys_app.command("add")
-def add_key(
-    role: Annotated[str, typer.Argument(help="platform, institution, analyst, regulator or admin.")],
-    institution_id: Annotated[str | None, typer.Option(help="Whose key it is, for an institution.")] = None,
-) -> None:
-    """Make a key and print it once."""
-    from api.auth import ROLES, Keyring
-    from matcher.store.clock import SystemClock
-    from matcher.store.store import open_store
-
-    if role not in ROLES or (role == "institution") != (institution_id is not None):
-        raise typer.BadParameter(f"a role of {', '.join(ROLES)}; an institution's key takes --institution-id")
-    store = open_store(Settings().database, SystemClock())
-    try:
-        sys.stdout.write(Keyring(store).issue(role, institution_id) + "\n")
-    finally:
-        store.close()
 
 
 @audit_app.command("verify")

@@ -70,6 +70,29 @@ def forbidden(role: str, allowed: Sequence[str]) -> ProblemError:
     )
 
 
+def out_of_scope(scope: str) -> ProblemError:
+    """403: a good key of the right role, narrowed to other things."""
+    return ProblemError(
+        403,
+        "out_of_scope",
+        Text(zh="超出授权范围", en="Out of scope"),
+        Text(zh=f"该密钥未获授权 {scope}。", en=f"The key is not good for {scope}."),
+    )
+
+
+def too_fast(seconds: int) -> ProblemError:
+    """429: more requests than this caller may make."""
+    return ProblemError(
+        429,
+        "too_fast",
+        Text(zh="请求过于频繁", en="Too many requests"),
+        Text(
+            zh=f"已超过该密钥的速率，请在 {seconds} 秒后重试。", en=f"Over this key's rate; try again in {seconds} s."
+        ),
+        headers={"Retry-After": str(seconds)},
+    )
+
+
 def not_found(what: Text) -> ProblemError:
     """404: nothing there, or nothing this caller may know of."""
     return ProblemError(

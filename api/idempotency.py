@@ -24,11 +24,18 @@ LONGEST_KEY = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Work thought through but not yet done: what to answer, and the change that makes it so."""
+    """Work thought through but not yet done: what to answer, and the change that makes it so.
+
+    Parameters
+    ----------
+    kept
+        What a replay is answered, where the answer itself holds a secret that must not be kept.
+    """
 
     status: int
     answer: bytes
     change: Callable[[Connection], None]
+    kept: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -92,7 +99,11 @@ async def _first(
 ) -> Response:
     outcome = await work()
     kept = idempotency.Answered(
-        caller=caller.key_id, key=key, fingerprint=fingerprint, status=outcome.status, answer=outcome.answer
+        caller=caller.key_id,
+        key=key,
+        fingerprint=fingerprint,
+        status=outcome.status,
+        answer=outcome.answer if outcome.kept is None else outcome.kept,
     )
     now = store.clock.now()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from threading import Lock
 
 from api.archive import Archive, NoSuchVersionError
-from api.auth import Keyring
 from api.idempotency import InFlight
+from api.keyring import Keyring
 from api.profiles import ProfileBook, open_profiles
 from api.settings import Settings
 from api.world import World, load_world, names, open_world

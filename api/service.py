@@ -12,6 +12,8 @@ from api.admission import Admission
 from api.champion import ChampionWatch
 from api.instance import Instance, open_instance
 from api.metrics import Metrics
+from api.oidc import Tokens
+from api.rate_limit import RateLimits
 from api.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
@@ -31,6 +33,8 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.admission = Admission(WORKERS, settings.max_in_flight, self.metrics)
+        self.rates = RateLimits(settings.requests_per_minute)
+        self.tokens = _tokens(settings)
         self.failure: str | None = None
         self.champion: ChampionWatch | None = None
         self._instance = opened
@@ -88,6 +92,18 @@ class Service:
             self.failure = str(error)
             _LOG.error("not ready", reason=str(error))
             say(f"not ready: {error}")
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    if not settings.oidc_issuer:
+        return None
+    return Tokens(
+        settings.oidc_issuer,
+        settings.oidc_audience,
+        settings.oidc_jwks_url,
+        settings.oidc_role_claim,
+        settings.oidc_institution_claim,
+    )
 
 
 def service_of(request: Request) -> Service:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,6 +26,13 @@ class Settings(BaseSettings):
         ``MATCHER_MODELS``: directory of the model bundles.
     max_in_flight
         ``MAX_IN_FLIGHT``: recommendations worked on or waiting at once; more are answered 429.
+    requests_per_minute
+        ``REQUESTS_PER_MINUTE`` of one caller, unless its key says otherwise; more are answered 429.
+    oidc_issuer, oidc_audience, oidc_jwks_url
+        ``OIDC_ISSUER``, ``OIDC_AUDIENCE``, ``OIDC_JWKS_URL``: an identity provider whose bearer tokens are accepted
+        beside keys; all three or none.
+    oidc_role_claim, oidc_institution_claim
+        ``OIDC_ROLE_CLAIM``, ``OIDC_INSTITUTION_CLAIM``: the claims that name role and institution.
     max_body_bytes
         ``MAX_BODY_BYTES``: larger request bodies are answered 413.
     """
@@ -40,7 +47,20 @@ class Settings(BaseSettings):
     matcher_city: Path | None = None
     matcher_models: Path = Path(__file__).parent.parent / "models"
     max_in_flight: int = Field(default=64, ge=1)
+    requests_per_minute: int = Field(default=60_000, ge=1)
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_jwks_url: str = ""
+    oidc_role_claim: str = "role"
+    oidc_institution_claim: str = "institution_id"
     max_body_bytes: int = Field(default=4_194_304, ge=1_024)
+
+    @model_validator(mode="after")
+    def _whole_identity_provider(self) -> "Settings":
+        stated = [bool(self.oidc_issuer), bool(self.oidc_audience), bool(self.oidc_jwks_url)]
+        if any(stated) and not all(stated):
+            raise ValueError("OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL go together: set all three or none.")
+        return self
 
     @property
     def database(self) -> str:

@@ -155,6 +155,10 @@ USES = [
     ("POST", "/v1/policies/assess", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/policies", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/targets?year=2023", {"regulator"}),
+    ("POST", "/v1/keys", {"admin"}),
+    ("GET", "/v1/keys", {"admin"}),
+    ("POST", "/v1/keys/none/rotate", {"admin"}),
+    ("DELETE", "/v1/keys/none", {"admin"}),
     ("GET", "/v1/lists/products.csv", {"platform", "institution", "analyst", "regulator", "admin"}),
 ]
 
