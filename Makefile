@@ -24,6 +24,8 @@ run: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@echo "[test] once more on PostgreSQL: the store and the edge"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --store postgresql tests/store tests/api
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

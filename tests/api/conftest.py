@@ -13,6 +13,7 @@ from api.instance import Instance, open_instance
 from api.keys import ensure_keys
 from api.settings import Settings
 from tests.api.in_process import Client
+from tests.conftest import FreshDatabase
 from tests.training.made_up import write_tiny_bundle
 from training.city import build
 
@@ -34,10 +35,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings(world: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(
+    world: Path, models: Path, tmp_path_factory: pytest.TempPathFactory, fresh_database: FreshDatabase
+) -> Settings:
     """Settings of a development instance in a home of its own."""
     home = tmp_path_factory.mktemp("home")
-    return Settings(matcher_home=home, matcher_city=world, matcher_models=models, database_url="")
+    return Settings(matcher_home=home, matcher_city=world, matcher_models=models, database_url=fresh_database(home))
 
 
 @pytest.fixture(scope="session")

@@ -30,15 +30,16 @@ from matcher.store.database import StoreUnreachableError, open_database
 from matcher.store.documents import demand_from_document, demand_to_document
 from matcher.store.store import Store, open_store
 from matcher.store.writer import WriterClosedError
+from tests.conftest import FreshDatabase
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DAY = date(2026, 10, 31)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty embedded store."""
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}", PinnedClock(day=DAY))
+def store(tmp_path: Path, fresh_database: FreshDatabase) -> Iterator[Store]:
+    """An empty store."""
+    opened = open_store(fresh_database(tmp_path), PinnedClock(day=DAY))
     yield opened
     opened.close()
 
@@ -66,8 +67,8 @@ def test_the_migrations_make_exactly_the_tables_the_code_speaks_of(store: Store)
         assert {column["name"] for column in found.get_columns(name)} == set(table.columns.keys())
 
 
-def test_opening_a_store_twice_keeps_what_is_in_it(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
+def test_opening_a_store_twice_keeps_what_is_in_it(tmp_path: Path, fresh_database: FreshDatabase) -> None:
+    url = fresh_database(tmp_path)
     for expected in (None, "yes"):
         opened = open_store(url, PinnedClock(day=DAY))
         assert opened.read(lambda connection: marketplace.stated(connection, "seen")) == expected
@@ -108,8 +109,8 @@ def test_a_change_that_fails_leaves_nothing_and_spoils_no_sibling(store: Store) 
     assert store.read(lambda connection: marketplace.stated(connection, "good 4")) == "kept"
 
 
-def test_a_closed_store_takes_no_more_changes(tmp_path: Path) -> None:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}", PinnedClock(day=DAY))
+def test_a_closed_store_takes_no_more_changes(tmp_path: Path, fresh_database: FreshDatabase) -> None:
+    opened = open_store(fresh_database(tmp_path), PinnedClock(day=DAY))
     opened.close()
     with pytest.raises(WriterClosedError, match="closing"):
         opened.write(lambda connection: marketplace.state(connection, "late", "no"))
@@ -136,8 +137,10 @@ while True:
 """
 
 
-def test_whatever_was_acknowledged_before_a_kill_is_there_after_it(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
+def test_whatever_was_acknowledged_before_a_kill_is_there_after_it(
+    tmp_path: Path, fresh_database: FreshDatabase
+) -> None:
+    url = fresh_database(tmp_path)
     with subprocess.Popen(
         [sys.executable, "-c", WRITES_UNTIL_KILLED, url], stdout=subprocess.PIPE, text=True
     ) as process:
