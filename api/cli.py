@@ -10,11 +10,14 @@ from rich.console import Console
 
 from api.keys_cli import app as keys_app
 from api.settings import Settings
+from api.store_cli import backup, restore
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 audit_app = typer.Typer(no_args_is_help=True, help="The audit chain.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
+app.command()(backup)
+app.command()(restore)
 _SAY = Console(stderr=True, highlight=False)
 
 

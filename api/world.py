@@ -15,6 +15,7 @@ from features.schema import SOURCES
 from matcher.catalog import Catalog
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment
 from matcher.store import demands, enterprises, marketplace
+from matcher.store.database import WORLD_LOCK, hold
 from matcher.store.store import Store
 
 LOADED = "world"
@@ -94,6 +95,9 @@ def load_world(store: Store, world: World) -> None:
     now = store.clock.now()
 
     def change(connection: Connection) -> None:
+        hold(connection, WORLD_LOCK)
+        if marketplace.stated(connection, LOADED) == world.digest:
+            return  # another process was faster
         marketplace.load(connection, document["institutions"], document["products"], now)
         marketplace.run_catalogue(connection, catalog.version, catalog.to_json(), now)
         for block in _demand_blocks(world):

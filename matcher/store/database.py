@@ -3,16 +3,19 @@
 Reads run on pooled connections beside the one writer; SQLite readers never block it nor wait for it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-AUDIT_LOCK = 731_018
+AUDIT_LOCK, MIGRATION_LOCK, WORLD_LOCK = 731_018, 731_019, 731_020
+"""Numbers of what only one process may do at a time."""
 
 
 class StoreUnreachableError(Exception):
@@ -66,7 +69,7 @@ def open_database(url: str) -> Database:
 
 
 def migrate(database: Database) -> None:
-    """Bring the tables to the newest migration; nothing happens where they are already."""
+    """Bring the tables to the newest migration, one process at a time; nothing happens where they are already."""
     with database.reads.connect() as connection:
         if _migrated_to(connection) == _newest():
             return
@@ -76,6 +79,9 @@ def migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.writes.begin() as connection:
+        hold(connection, MIGRATION_LOCK)
+        if _migrated_to(connection) == _newest():
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -93,13 +99,27 @@ def _migrated_to(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def lock_audit(connection: Connection) -> None:
-    """Hold the audit chain until the transaction ends, where several processes may write at once.
+def hold(connection: Connection, lock: int) -> None:
+    """Let nobody else do what a lock stands for until the transaction ends, where several processes may write at once.
 
     SQLite admits one writing transaction anyway; PostgreSQL takes an advisory lock.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": AUDIT_LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+
+
+def lock_audit(connection: Connection) -> None:
+    """Hold the audit chain until the transaction ends."""
+    hold(connection, AUDIT_LOCK)
+
+
+def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert a row, or put it in the place of the one with the same primary key."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    changed = {name: value for name, value in row.items() if name not in table.primary_key.columns}
+    connection.execute(
+        insert(table).values(**row).on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
+    )
 
 
 def _engine(url: str, *, writes: bool) -> Engine:

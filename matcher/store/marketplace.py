@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from matcher.store.clock import moment
+from matcher.store.database import put
 from matcher.store.tables import catalogues, facts, institutions, products
 
 Document = Mapping[str, Any]
@@ -60,8 +61,7 @@ def archived_catalogue(connection: Connection, version: str) -> bytes | None:
 
 def state(connection: Connection, name: str, value: str) -> None:
     """Say a fact of the store itself anew."""
-    connection.execute(facts.delete().where(facts.c.name == name))
-    connection.execute(facts.insert(), {"name": name, "value": value})
+    put(connection, facts, {"name": name, "value": value})
 
 
 def stated(connection: Connection, name: str) -> str | None:

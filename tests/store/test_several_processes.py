@@ -1,0 +1,46 @@
+"""Several processes on one database: opened at once, written at once, nothing doubled and nothing lost."""
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+from matcher.store import audit, marketplace
+from matcher.store.clock import PinnedClock
+from matcher.store.store import open_store
+from tests.conftest import FreshDatabase
+
+WRITES = """
+import sys
+from datetime import date
+from matcher.store import audit, marketplace
+from matcher.store.clock import PinnedClock
+from matcher.store.store import open_store
+store = open_store(sys.argv[1], PinnedClock(day=date(2026, 10, 31)))
+def change(connection, n):
+    marketplace.state(connection, "latest", f"{sys.argv[2]}-{n}")
+    audit.append(connection, audit.Entry(actor=sys.argv[2], action="b", subject=str(n), detail={}), store.clock.now())
+for future in [store.submit(lambda connection, n=n: change(connection, n)) for n in range(40)]:
+    future.result()
+store.close()
+"""
+
+
+def test_processes_that_open_and_write_one_database_at_once_keep_one_whole_chain(
+    tmp_path: Path, fresh_database: FreshDatabase
+) -> None:
+    url = fresh_database(tmp_path)
+    started = [subprocess.Popen([sys.executable, "-c", WRITES, url, name]) for name in ("one", "two", "three")]
+    assert [process.wait(120) for process in started] == [0, 0, 0]
+    opened = open_store(url, PinnedClock(day=date(2026, 10, 31)))
+    try:
+        assert opened.read(audit.verify) is None
+        head = opened.read(lambda connection: connection.exec_driver_sql("SELECT COUNT(*) FROM audit").scalar())
+        assert head == 120
+        assert opened.read(lambda connection: marketplace.stated(connection, "latest")) in {
+            "one-39",
+            "two-39",
+            "three-39",
+        }
+    finally:
+        opened.close()
