@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from api.keys_cli import app as keys_app
+from api.loading import load
 from api.settings import Settings
 from api.store_cli import backup, restore
 
@@ -17,6 +18,7 @@ audit_app = typer.Typer(no_args_is_help=True, help="The audit chain.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.command()(backup)
+app.command()(load)
 app.command()(restore)
 _SAY = Console(stderr=True, highlight=False)
 
