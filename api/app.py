@@ -1,10 +1,12 @@
 """The app: routers under one roof, every error a problem document, every request counted."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
@@ -18,6 +20,7 @@ from api.routers import demands, enterprises, health, keys, lists, policies, pro
 from api.service import Service
 from api.settings import Settings
 
+_LOG = structlog.get_logger(__name__)
 VERSION = "0.1.0"
 DESCRIPTION = """企业融资需求与银行产品的撮合服务；本实例的数据均为模拟。
 Matches enterprises' financing demands with the products they can really have; the data of this instance is simulated.
@@ -69,7 +72,7 @@ async def _on_bad_parameter(request: Request, error: Exception) -> Response:
 
 
 class Counted:
-    """Counts every request and its time, as plain ASGI."""
+    """Counts and logs every request with its time, as plain ASGI, and gives it an id its caller can quote."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -79,20 +82,31 @@ class Counted:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        since, status = time.perf_counter(), 500
+        since, status, request_id = time.perf_counter(), 500, secrets.token_hex(8)
 
         async def noting(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, noting)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
+            seconds = time.perf_counter() - since
             self._metrics.requests.labels(route, status).inc()
-            self._metrics.latency.labels(route).observe(time.perf_counter() - since)
+            self._metrics.latency.labels(route).observe(seconds)
+            _LOG.info(
+                "request",
+                request_id=request_id,
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 2),
+                caller=scope.get("state", {}).get("caller"),
+            )
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -25,6 +25,7 @@ async def caller_of(request: Request, allowed: tuple[str, ...]) -> Caller:
     caller = await _known(request, presented.strip()) if scheme.lower() == "bearer" else None
     if caller is None:
         raise errors.unauthenticated()
+    request.state.caller = caller.name
     if caller.role not in allowed:
         raise errors.forbidden(caller.role, allowed)
     needed = scope_of(request.method, request.url.path)

@@ -196,7 +196,7 @@ def install(app: FastAPI) -> None:
         return problem_response(request, ProblemError(status, code, title, detail, headers=headers))
 
     async def on_crash(request: Request, error: Exception) -> Response:
-        _LOG.error("unexpected", path=request.url.path, kind=type(error).__name__, exc_info=error)
+        _LOG.error("unexpected", route=getattr(request.scope.get("route"), "path", "unknown"), exc_info=error)
         return problem_response(request, _unexpected())
 
     app.add_exception_handler(ProblemError, on_problem)

@@ -12,6 +12,7 @@ from api import asking
 from api.app import create_app
 from api.instance import Instance
 from api.keys import ensure_keys
+from api.logs import configure
 from api.settings import Settings
 from matcher.matching import Question
 from matcher.store import demands
@@ -22,6 +23,7 @@ _WANTED = 10
 
 def serve(settings: Settings, say: Callable[[str], None]) -> int:
     """Serve until interrupted; the exit status."""
+    configure(settings.log_level or ("info" if settings.is_production else "warning"))
     app = create_app(settings, say=say, ready=ensure_keys)
     server = _Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", access_log=False))
 

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         ``MAX_IN_FLIGHT``: recommendations worked on or waiting at once; more are answered 429.
     requests_per_minute
         ``REQUESTS_PER_MINUTE`` of one caller, unless its key says otherwise; more are answered 429.
+    log_level
+        ``LOG_LEVEL``: ``info`` logs every request; ``warning`` by default in development, ``info`` in production.
     oidc_issuer, oidc_audience, oidc_jwks_url
         ``OIDC_ISSUER``, ``OIDC_AUDIENCE``, ``OIDC_JWKS_URL``: an identity provider whose bearer tokens are accepted
         beside keys; all three or none.
@@ -48,6 +50,7 @@ class Settings(BaseSettings):
     matcher_models: Path = Path(__file__).parent.parent / "models"
     max_in_flight: int = Field(default=64, ge=1)
     requests_per_minute: int = Field(default=60_000, ge=1)
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
     oidc_issuer: str = ""
     oidc_audience: str = ""
     oidc_jwks_url: str = ""
