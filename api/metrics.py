@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_DELAYS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3_600.0)
 
 
 class Metrics:
@@ -25,3 +26,16 @@ class Metrics:
         self.refused = Counter("matcher_refused", "Requests refused as too many.", registry=self.registry)
         self.waiting = Gauge("matcher_store_waiting", "Changes waiting for the writer.", registry=self.registry)
         self.commits = Gauge("matcher_store_commits", "Commits since the start.", registry=self.registry)
+        self.push_delay = Histogram(
+            "matcher_push_delay_seconds",
+            "From the moment a thing happened to the first delivery of its message.",
+            ["channel"],
+            buckets=_DELAYS,
+            registry=self.registry,
+        )
+        self.push_attempts = Counter(
+            "matcher_push_attempts",
+            "Attempts to deliver, by what became of them.",
+            ["channel", "outcome"],
+            registry=self.registry,
+        )

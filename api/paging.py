@@ -12,6 +12,7 @@ from matcher.domain import Text
 
 T = TypeVar("T")
 DEFAULT, MOST = 50, 200
+_DIGITS = 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,27 @@ def page(items: Sequence[T], key: Callable[[T], str], limit: int, cursor: str | 
     return shown, _encode(key(shown[-1])) if more and shown else None
 
 
+def cursor_of(number: int) -> str:
+    """The cursor that stands after an item known by a number."""
+    return _encode(str(number))
+
+
+def number_after(cursor: str | None) -> int | None:
+    """The number a cursor stands after, ``None`` on the first page.
+
+    Raises
+    ------
+    ProblemError
+        422 for what is no cursor of such a list.
+    """
+    if cursor is None:
+        return None
+    text = _decode(cursor)
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise _no_cursor()
+    return int(text)
+
+
 def _encode(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
@@ -48,6 +70,9 @@ def _decode(cursor: str) -> str:
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise errors.invalid(
-            [FieldError(pointer="/cursor", detail=Text(zh="不是有效游标", en="not a cursor of this list"))]
-        ) from None
+        raise _no_cursor() from None
+
+
+def _no_cursor() -> errors.ProblemError:
+    detail = Text(zh="不是有效游标", en="not a cursor of this list")
+    return errors.invalid([FieldError(pointer="/cursor", detail=detail)])

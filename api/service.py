@@ -13,8 +13,10 @@ from api.champion import ChampionWatch
 from api.instance import Instance, open_instance
 from api.metrics import Metrics
 from api.oidc import Tokens
+from api.outbound import Guard
 from api.rate_limit import RateLimits
 from api.settings import Settings
+from api.webhooks_delivery import Push
 
 _LOG = structlog.get_logger(__name__)
 WORKERS = 2
@@ -35,8 +37,10 @@ class Service:
         self.admission = Admission(WORKERS, settings.max_in_flight, self.metrics)
         self.rates = RateLimits(settings.requests_per_minute)
         self.tokens = _tokens(settings)
+        self.guard = Guard(is_production=settings.is_production)
         self.failure: str | None = None
         self.champion: ChampionWatch | None = None
+        self.push: Push | None = None
         self._instance = opened
         self._loading: threading.Thread | None = None
 
@@ -63,10 +67,15 @@ class Service:
         """Load in the background; ``ready`` is called once the instance answers."""
         if self._instance is not None:
             ready(self._instance)
-            self.champion = ChampionWatch(self._instance).start()
+            self._attend(self._instance)
             return
         self._loading = threading.Thread(target=self._load, args=(say, ready), name="loading", daemon=True)
         self._loading.start()
+
+    def part(self) -> None:
+        """End what would never end by itself: the server waits for open streams before it lets ``close`` be called."""
+        if self.push is not None:
+            self.push.listeners.end()
 
     def close(self) -> None:
         """Finish what is in work, then close the instance."""
@@ -74,10 +83,17 @@ class Service:
             self._loading.join()
         if self.champion is not None:
             self.champion.stop()
+        if self.push is not None:
+            self.push.stop()
         self.admission.close()
         gc.unfreeze()
         if self._instance is not None:
             self._instance.close()
+
+    def _attend(self, instance: Instance) -> None:
+        """Begin what goes on beside the requests."""
+        self.champion = ChampionWatch(instance).start()
+        self.push = Push(instance.store, self.metrics, self.guard).start()
 
     def _load(self, say: Callable[[str], None], ready: Callable[[Instance], object]) -> None:
         try:
@@ -86,8 +102,8 @@ class Service:
             # What is loaded stays: the collector need not walk it again and again while it answers.
             gc.collect()
             gc.freeze()
+            self._attend(instance)
             self._instance = instance
-            self.champion = ChampionWatch(instance).start()
         except Exception as error:
             self.failure = str(error)
             _LOG.error("not ready", reason=str(error))

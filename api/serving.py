@@ -1,12 +1,14 @@
 """Runs the app under uvicorn and, once it answers, prints one curl line whose answer is a real recommendation."""
 
 import json
+import socket
 import sys
 import threading
 from collections.abc import Callable
 from datetime import date
 
 import uvicorn
+from fastapi import FastAPI
 
 from api import asking
 from api.app import create_app
@@ -25,7 +27,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     """Serve until interrupted; the exit status."""
     configure(settings.log_level or ("info" if settings.is_production else "warning"))
     app = create_app(settings, say=say, ready=ensure_keys)
-    server = _Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", access_log=False))
+    server = Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", access_log=False))
 
     def introduce() -> None:
         service = app.state.service
@@ -48,12 +50,19 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     return 1 if app.state.service.failure else 0
 
 
-class _Server(uvicorn.Server):
-    """A server that says when it stops."""
+class Server(uvicorn.Server):
+    """A server that says when it stops, and ends the open streams of its app before it waits for them."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.stopping = threading.Event()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop gracefully."""
+        app = self.config.app
+        if isinstance(app, FastAPI):
+            app.state.service.part()
+        await super().shutdown(sockets)
 
 
 def promising_demand(instance: Instance, as_of: date) -> str:
