@@ -185,10 +185,10 @@ def _parsed(text: str) -> httpx.URL:
         raise RefusedUrlError(_MALFORMED)
     try:
         url = httpx.URL(text)
-        port = url.port
+        port = 443 if url.port is None else url.port
     except (httpx.InvalidURL, ValueError):
         raise RefusedUrlError(_MALFORMED) from None
-    if url.scheme not in {"http", "https"} or not url.raw_host or port == 0:
+    if url.scheme not in {"http", "https"} or not url.raw_host or not 0 < port <= 65_535:
         raise RefusedUrlError(_MALFORMED)
     if url.userinfo or "@" in text.partition("//")[2].partition("/")[0]:
         raise RefusedUrlError(_CREDENTIALS)

@@ -79,13 +79,13 @@ class Writer:
         stopping = False
         while not stopping:
             first = self._waiting.get()
-            group = [] if first is None else [first]
+            group = [] if first is None or _given_up(first) else [first]
             stopping = first is None
             while len(group) < GROUP and not self._waiting.empty():
                 following = self._waiting.get()
                 if following is None:
                     stopping = True
-                else:
+                elif not _given_up(following):
                     group.append(following)
             if group:
                 self._commit(group)
@@ -104,3 +104,8 @@ class Writer:
         self.commits += 1
         for waiting, result in zip(group, results, strict=True):
             waiting.future.set_result(result)
+
+
+def _given_up(waiting: _Waiting) -> bool:
+    """Whether nobody waits for a change any more: it is left undone; one begun can no longer be given up."""
+    return not waiting.future.set_running_or_notify_cancel()

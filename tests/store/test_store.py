@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -107,6 +108,24 @@ def test_a_change_that_fails_leaves_nothing_and_spoils_no_sibling(store: Store) 
         future.result()
     assert store.read(lambda connection: marketplace.stated(connection, "broken")) is None
     assert store.read(lambda connection: marketplace.stated(connection, "good 4")) == "kept"
+
+
+def test_a_change_given_up_before_it_began_is_left_undone_and_the_writer_goes_on(store: Store) -> None:
+    going, go_on = threading.Event(), threading.Event()
+
+    def slow(_connection: Connection) -> None:
+        going.set()
+        go_on.wait(5)
+
+    first = store.submit(slow)
+    going.wait(5)
+    given_up = store.submit(lambda connection: marketplace.state(connection, "given up", "kept"))
+    assert given_up.cancel()
+    assert not first.cancel()
+    go_on.set()
+    store.write(lambda connection: marketplace.state(connection, "after", "kept"))
+    assert store.read(lambda connection: marketplace.stated(connection, "given up")) is None
+    assert store.read(lambda connection: marketplace.stated(connection, "after")) == "kept"
 
 
 def test_a_closed_store_takes_no_more_changes(tmp_path: Path, fresh_database: FreshDatabase) -> None:
