@@ -21,13 +21,19 @@ def _listed(kind: str) -> str:
     return kind
 
 
-def _different(kinds: tuple[str, ...]) -> tuple[str, ...]:
+def _some_different(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    if not kinds:
+        raise BilingualError(Text(zh="至少 1 项", en="at least 1 item"))
     if len(set(kinds)) != len(kinds):
         raise BilingualError(Text(zh="不得重复", en="each may be named once"))
     return kinds
 
 
 Kind = Annotated[str, Field(max_length=40), AfterValidator(_listed)]
+# A lower bound of the framework's would be told beside every bad kind as well: the list is then shorter by it.
+_Kinds = Annotated[
+    tuple[Kind, ...], Field(max_length=len(KINDS), json_schema_extra={"minItems": 1, "uniqueItems": True})
+]
 
 
 class WebhookBody(Body):
@@ -38,9 +44,7 @@ class WebhookBody(Body):
     )
 
     url: Annotated[str, Field(min_length=1, max_length=LONGEST_URL)]
-    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=len(KINDS)), AfterValidator(_different)] = tuple(
-        KINDS
-    )
+    kinds: Annotated[_Kinds, AfterValidator(_some_different)] = tuple(KINDS)
 
 
 class SubscriptionBody(Body):
