@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -136,7 +136,7 @@ class EventStream(Response):
         listeners: Listeners,
         listener: Listener,
         after: int,
-        still_allowed: Callable[[], bool],
+        still_allowed: Callable[[], Awaitable[bool]],
         pace: StreamPace | None = None,
     ) -> None:
         self.status_code = 200
@@ -169,7 +169,7 @@ class EventStream(Response):
             elif not self._listener.ended:
                 await self._listener.news(beat - time.monotonic())
             if time.monotonic() >= beat:
-                if not self._still_allowed():
+                if not await self._still_allowed():
                     return
                 await self._say(send, ": beat\n\n")
                 beat = time.monotonic() + self._pace.heartbeat

@@ -65,9 +65,9 @@ async def leads(
     )
 
 
-def _is_allowed(request: Request) -> bool:
+async def _is_allowed(request: Request) -> bool:
     try:
-        caller_of(request, ("institution",))
+        await caller_of(request, ("institution",))
     except ProblemError as problem:
         return problem.status not in _REFUSED
     return True

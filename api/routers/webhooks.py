@@ -44,7 +44,7 @@ NO_KIND = Text(zh="消息类型", en="kind of message")
     summary="登记推送地址 · Register a webhook",
     openapi_extra=body_of(WebhookBody),
     responses=of(push_schemas.WebhookMade, 201, "Registered; the secret is shown this once.")
-    | problems(400, 401, 403, 409, 413, 422, 503),
+    | problems(400, 401, 403, 409, 413, 422, 429, 503),
 )
 async def register(request: Request, caller: Bank) -> Response:
     """Have messages of some kinds sent to an address, signed after the Standard Webhooks; opts in to these kinds."""
@@ -82,7 +82,7 @@ async def register(request: Request, caller: Bank) -> Response:
 @router.get(
     "/webhooks",
     summary="推送地址列表 · List webhooks",
-    responses=of(push_schemas.WebhookList, 200, "Without secrets.") | problems(401, 403, 422, 503),
+    responses=of(push_schemas.WebhookList, 200, "Without secrets.") | problems(401, 403, 422, 429, 503),
 )
 async def listed(request: Request, caller: Bank, limit: Limit = paging.DEFAULT, cursor: Cursor = None) -> Response:
     """Webhooks of the caller's institution."""
@@ -95,7 +95,7 @@ async def listed(request: Request, caller: Bank, limit: Limit = paging.DEFAULT, 
     "/webhooks/{webhook_id}",
     status_code=204,
     summary="删除推送地址 · Remove a webhook",
-    responses=problems(401, 403, 404, 503),
+    responses=problems(401, 403, 404, 429, 503),
 )
 async def remove(request: Request, webhook_id: WebhookId, caller: Bank) -> Response:
     """Send nothing more to an address, and forget its secret and its deliveries."""
@@ -112,7 +112,7 @@ async def remove(request: Request, webhook_id: WebhookId, caller: Bank) -> Respo
     "/webhooks/{webhook_id}/rotate-secret",
     summary="轮换密钥 · Rotate the secret",
     responses=of(push_schemas.SecretMade, 200, "The new secret, shown this once.")
-    | problems(401, 403, 404, 409, 413, 422, 503),
+    | problems(401, 403, 404, 409, 413, 422, 429, 503),
 )
 async def rotate(request: Request, webhook_id: WebhookId, caller: Bank) -> Response:
     """Sign with a new secret, and for 24 hours with the one before it as well: two signatures stand in the header."""
@@ -138,7 +138,7 @@ async def rotate(request: Request, webhook_id: WebhookId, caller: Bank) -> Respo
 @router.post(
     "/webhooks/{webhook_id}/enable",
     summary="恢复推送 · Enable again",
-    responses=of(push_schemas.WebhookShown, 200, "Active.") | problems(401, 403, 404, 503),
+    responses=of(push_schemas.WebhookShown, 200, "Active.") | problems(401, 403, 404, 429, 503),
 )
 async def enable(request: Request, webhook_id: WebhookId, caller: Bank) -> Response:
     """Send again to an address that had answered 410; what died meanwhile can be replayed."""
@@ -155,7 +155,7 @@ async def enable(request: Request, webhook_id: WebhookId, caller: Bank) -> Respo
     "/webhooks/{webhook_id}/test",
     status_code=202,
     summary="发送测试消息 · Send a test message",
-    responses=of(push_schemas.Queued, 202, "Queued.") | problems(401, 403, 404, 409, 503),
+    responses=of(push_schemas.Queued, 202, "Queued.") | problems(401, 403, 404, 409, 429, 503),
 )
 async def send_test(request: Request, webhook_id: WebhookId, caller: Bank) -> Response:
     """Queue a message of kind ``webhook.test``; its delivery shows what came of it."""
@@ -174,7 +174,7 @@ async def send_test(request: Request, webhook_id: WebhookId, caller: Bank) -> Re
 @router.get(
     "/webhooks/{webhook_id}/deliveries",
     summary="推送记录 · Deliveries",
-    responses=of(push_schemas.DeliveryList, 200, "The newest first.") | problems(401, 403, 404, 422, 503),
+    responses=of(push_schemas.DeliveryList, 200, "The newest first.") | problems(401, 403, 404, 422, 429, 503),
 )
 async def delivered(
     request: Request,
@@ -198,7 +198,7 @@ async def delivered(
 @router.post(
     "/webhooks/{webhook_id}/deliveries/replay",
     summary="重发全部失败消息 · Replay all that are dead",
-    responses=of(push_schemas.Replayed, 200, "Queued again.") | problems(401, 403, 404, 409, 503),
+    responses=of(push_schemas.Replayed, 200, "Queued again.") | problems(401, 403, 404, 409, 429, 503),
 )
 async def replay_dead(request: Request, webhook_id: WebhookId, caller: Bank) -> Response:
     """Send every dead message of a webhook again, from its first attempt on."""
@@ -216,7 +216,7 @@ async def replay_dead(request: Request, webhook_id: WebhookId, caller: Bank) -> 
 @router.post(
     "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
     summary="重发消息 · Replay one",
-    responses=of(push_schemas.Replayed, 200, "Queued again.") | problems(401, 403, 404, 409, 422, 503),
+    responses=of(push_schemas.Replayed, 200, "Queued again.") | problems(401, 403, 404, 409, 422, 429, 503),
 )
 async def replay(request: Request, webhook_id: WebhookId, delivery_id: DeliveryId, caller: Bank) -> Response:
     """Send one message again, under the id it had; one still on its way is a conflict."""
@@ -236,7 +236,7 @@ async def replay(request: Request, webhook_id: WebhookId, delivery_id: DeliveryI
 @router.get(
     "/subscriptions",
     summary="消息类型与订阅 · Kinds and subscriptions",
-    responses=of(push_schemas.SubscriptionList, 200, "Every kind there is.") | problems(401, 403, 503),
+    responses=of(push_schemas.SubscriptionList, 200, "Every kind there is.") | problems(401, 403, 429, 503),
 )
 async def subscribed(request: Request, caller: Bank) -> Response:
     """Every kind of message, and whether the caller's institution wants it."""
@@ -250,7 +250,7 @@ async def subscribed(request: Request, caller: Bank) -> Response:
     summary="订阅或退订 · Opt in or out",
     openapi_extra=body_of(SubscriptionBody),
     responses=of(push_schemas.SubscriptionShown, 200, "As it stands now.")
-    | problems(400, 401, 403, 404, 413, 422, 503),
+    | problems(400, 401, 403, 404, 413, 422, 429, 503),
 )
 async def subscribe(request: Request, kind: Annotated[str, Path(max_length=40)], caller: Bank) -> Response:
     """Opt in to a kind of message or out of it; opting out cancels what was not sent yet."""

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -27,6 +27,7 @@ from matcher.store import audit, keys, outbox, webhooks
 from matcher.store.outbox import Message
 from matcher.store.store import Store, open_store
 from tests.api.receiver import until
+from tests.conftest import FreshDatabase
 
 pytestmark = pytest.mark.xdist_group("api")
 
@@ -80,9 +81,9 @@ def running(instance: Instance, url: str, pace: StreamPace | None = None) -> Ite
 
 
 @pytest.fixture
-def url(tmp_path: Any) -> str:
+def url(tmp_path: Path, fresh_database: FreshDatabase) -> str:
     """Where the store is."""
-    return f"sqlite:///{tmp_path / 'store.db'}"
+    return fresh_database(tmp_path)
 
 
 @pytest.fixture

@@ -24,20 +24,21 @@ from matcher.store.tables_platform import deliveries as delivery_rows
 from matcher.store.tables_platform import outbox as outbox_rows
 from matcher.store.webhooks import Webhook
 from tests.api.receiver import Receiver, receiving, until
+from tests.conftest import FreshDatabase
 
 QUICK = Pace(retries=(0.02, 0.02, 0.02), patience=1.0, look_every=0.05, parting=0.5)
 SECRET, OTHER = "whsec_" + "A" * 43 + "=", "whsec_" + "B" * 43 + "="
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(tmp_path: Path, fresh_database: FreshDatabase) -> str:
     """Where the store is."""
-    return f"sqlite:///{tmp_path / 'store.db'}"
+    return fresh_database(tmp_path)
 
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
-    """An empty embedded store."""
+    """An empty store."""
     opened = open_store(url, PinnedClock(day=date(2026, 10, 31)))
     yield opened
     opened.close()

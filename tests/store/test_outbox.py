@@ -18,15 +18,16 @@ from matcher.store.store import Store, open_store
 from matcher.store.tables_platform import deliveries as delivery_rows
 from matcher.store.tables_platform import outbox as outbox_rows
 from matcher.store.webhooks import Webhook
+from tests.conftest import FreshDatabase
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty embedded store."""
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}", PinnedClock(day=date(2026, 10, 31)))
+def store(tmp_path: Path, fresh_database: FreshDatabase) -> Iterator[Store]:
+    """An empty store."""
+    opened = open_store(fresh_database(tmp_path), PinnedClock(day=date(2026, 10, 31)))
     yield opened
     opened.close()
 
