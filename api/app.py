@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import bodies, documented, errors
 from api.instance import Instance
 from api.metrics import Metrics
-from api.routers import demands, enterprises, health, keys, lists, policies, products, recommendations
+from api.routers import demands, enterprises, health, keys, leads, lists, policies, products, recommendations
 from api.service import Service
 from api.settings import Settings
 
@@ -58,7 +58,7 @@ def create_app(
     errors.install(app)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
     app.add_middleware(Counted, metrics=app.state.service.metrics)
-    for router in (recommendations, products, enterprises, demands, policies, lists, keys, health):
+    for router in (recommendations, products, enterprises, demands, policies, lists, leads, keys, health):
         app.include_router(router.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
     return app

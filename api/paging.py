@@ -33,18 +33,26 @@ def page(items: Sequence[T], key: Callable[[T], str], limit: int, cursor: str | 
     """
     start = 0
     if cursor is not None:
-        after = _decode(cursor)
+        after = decoded(cursor)
         start = next((index for index, item in enumerate(items) if key(item) > after), len(items))
     shown = list(items[start : start + limit])
     more = start + limit < len(items)
-    return shown, _encode(key(shown[-1])) if more and shown else None
+    return shown, encoded(key(shown[-1])) if more and shown else None
 
 
-def _encode(key: str) -> str:
+def encoded(key: str) -> str:
+    """A cursor that stands after a key."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> str:
+def decoded(cursor: str) -> str:
+    """The key a cursor stands after.
+
+    Raises
+    ------
+    ProblemError
+        422 for what is no cursor.
+    """
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):

@@ -129,9 +129,7 @@ def _integrate(
     approve_raw, approve_offset = _split(parts.approve, _OFFSETS[1])
     x = parts.apply_bias + apply_raw[:, None] * t
     y = parts.approve_bias + approve_raw[:, None] * t
-    p = np.where(
-        applied[:, None], 1.0, expit(ranker.apply_calibration.log_odds(x) + apply_offset[:, None] * t)
-    )
+    p = np.where(applied[:, None], 1.0, expit(ranker.apply_calibration.log_odds(x) + apply_offset[:, None] * t))
     q = expit(ranker.approve_calibration.log_odds(y) + approve_offset[:, None] * t)
     h = 1.0 + (needed[:, None] - 1.0) * t
     by_apply = p * (1.0 - p) * (q * h - price[:, None] * t)

@@ -15,7 +15,18 @@ from matcher.store.tables_platform import contacts, leads
 
 PUSHED = "pushed"
 OPEN_DEMANDS = frozenset(
-    {"published", "pushed", "claimed", "contacted", "due_diligence", "approved", "signed", "returned", "reopened"}
+    {
+        "published",
+        "pushed",
+        "claimed",
+        "contacted",
+        "due_diligence",
+        "approved",
+        "signed",
+        "returned",
+        "rejected",
+        "reopened",
+    }
 )
 """States of a demand in which an institution may still answer it; in any other its leads are shown to nobody."""
 CLOSED_LEADS = frozenset({"rejected", "withdrawn", "expired", "closed", "disbursed", "repaid"})
@@ -63,9 +74,7 @@ def pushed(
         Moments as the store keeps them; ``since`` is left out for all there are.
     """
     table = leads.c
-    query = select(leads).where(
-        table.institution_id == institution_id, table.state == PUSHED, table.pushed_at <= until
-    )
+    query = select(leads).where(table.institution_id == institution_id, table.state == PUSHED, table.pushed_at <= until)
     if since is not None:
         query = query.where(table.pushed_at > since)
     rows = connection.execute(query.order_by(table.pushed_at.desc(), table.demand_id).limit(limit))
