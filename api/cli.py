@@ -72,7 +72,7 @@ def leads(
             raise typer.BadParameter(f"the file's name must end in {ending}")
     settings = Settings()
     _ensure_city(settings)
-    files = [file for file in (xlsx, csv) if file is not None]
+    files: list[Path | None] = [file for file in (xlsx, csv) if file is not None]
     for file in files or [None]:
         query = Query(institution_id=institution, name=name, limit=top if file is None else MOST)
         done = show_leads(settings, query, file, language, _say)
