@@ -36,6 +36,8 @@ INBOUND, OUTREACH = "inbound", "outreach"
 FIRST_LOANS, RENEWALS, BRIDGE, GENERAL = "first-loans", "renewals", "bridge", "general"
 _DOUBTFUL = frozenset({"substandard", "doubtful", "loss"})
 _LONG_OVERDUE = 90.0
+_PLACES = 12
+"""Of a value: what a plan placed higher must not show less for the last bit of a float."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +241,7 @@ def _lead(
     return Lead(
         case=case,
         product=product,
-        value=account.score,
+        value=round(account.score, _PLACES),
         p_apply=float(scores.p_apply[row]),
         p_approve=float(scores.p_approve[row]),
         reason_base=account.base,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy import Connection
 
 from api import asking
 from api.instance import Instance
@@ -38,6 +39,11 @@ def keep(instance: Instance, institution_id: str, version: str, rows: tuple[Lead
     instance.store.write(lambda c: lead_lists.keep(c, version, {institution_id: rows}, now))
 
 
+def forget(instance: Instance, institution_id: str) -> None:
+    """Take every row that was pushed here out of table ``leads``."""
+    instance.store.write(lambda c: c.execute(leads.delete().where(leads.c.lead_id.like(f"D-%-{institution_id}"))))
+
+
 def push(instance: Instance, institution_id: str, row: LeadRow, **columns: object) -> None:
     """A row of table ``leads``, pushed now unless said otherwise."""
     now = instance.clock.now().isoformat(timespec="microseconds")
@@ -55,10 +61,10 @@ def push(instance: Instance, institution_id: str, row: LeadRow, **columns: objec
         "changed_at": now,
     }
 
-    def change(connection: object) -> None:
+    def change(connection: Connection) -> None:
         where = (leads.c.demand_id == row.demand_id) & (leads.c.institution_id == institution_id)
-        connection.execute(leads.delete().where(where))  # type: ignore[attr-defined]  # a connection of the store
-        connection.execute(leads.insert(), values | columns)  # type: ignore[attr-defined]  # the same
+        connection.execute(leads.delete().where(where))
+        connection.execute(leads.insert(), values | columns)
 
     instance.store.write(change)
 
