@@ -58,7 +58,7 @@ def rows(instance: Instance, bank: str) -> Planned:
 @pytest.fixture
 def desk(instance: Instance, bank: str, rows: Planned, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """The desk with a plan of its own for this test."""
-    version = f"plan-{request.node.name}"
+    version = f"plan-{request.node.name}"[:60]
     keep(instance, bank, version, rows.rows)
     key = instance.keyring.issue("institution", bank)
     headers = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
@@ -230,6 +230,10 @@ def test_pages_hold_together_while_the_list_is_rebuilt(client: Client, desk: Des
     assert [item["demand_id"] for item in second["items"]] == whole[4:8]
     assert [item["rank"] for item in second["items"]] == [5, 6, 7, 8]
     assert len(client.get(desk.url, headers=desk.headers).json()["items"]) == 3
+    push(instance, desk.institution_id, desk.plan.rows[9])
+    assert len(client.get(desk.url, headers=desk.headers).json()["items"]) == 4
+    third = client.get(f"{desk.url}?limit=4&cursor={second['next_cursor']}", headers=desk.headers).json()
+    assert [item["demand_id"] for item in third["items"]] == whole[8:12]
 
 
 def test_a_cursor_of_a_pruned_plan_is_gone_and_a_broken_one_is_refused(

@@ -11,15 +11,16 @@ from matcher.store.clock import PinnedClock
 from matcher.store.lead_lists import LeadRow
 from matcher.store.leads import lead_id_of
 from matcher.store.store import Store, open_store
+from tests.conftest import FreshDatabase
 
 START = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 ROW = LeadRow(demand_id="D-1", product_id="P-1", value=0.2, p_apply=0.5, p_approve=0.5, origin="outreach")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, fresh_database: FreshDatabase) -> Iterator[Store]:
     """An empty store."""
-    opened = open_store(f"sqlite:///{tmp_path / 'leads.db'}", PinnedClock(day=date(2026, 11, 1)))
+    opened = open_store(fresh_database(tmp_path), PinnedClock(day=date(2026, 11, 1)))
     yield opened
     opened.close()
 
