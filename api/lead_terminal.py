@@ -11,6 +11,7 @@ from api.errors import ProblemError
 from api.instance import open_instance
 from api.lead_pages import LeadPage
 from api.settings import Settings
+from matcher.lead_texts import why_this_firm
 
 ACTOR = "terminal:leads"
 
@@ -59,7 +60,7 @@ def _print(page: LeadPage, language: str) -> None:
             f"{lead.value:.3f}",
             f"{lead.p_approve:.2f}",
             item.told.entry.status,
-            lead.reasons[0].text.in_language(language) if lead.reasons else "",
+            "; ".join(each.text.in_language(language) for each in why_this_firm(lead.reasons, 1)),
         )
     console = Console()
     console.print(table)

@@ -53,6 +53,7 @@ _COMPUTED: dict[str, tuple[str, ...]] = {
     "renewal_match": ("credit",),
 }
 """Columns of a pair that are no column of the profile but let a source be guessed at."""
+_OWN_OFFER = frozenset({"price", "speed", "product", "institution"})
 _OWN_FIGURES = frozenset({"headroom_cny", "evidence_on"})
 
 
@@ -100,6 +101,11 @@ def reasons_of(account: Account, needed: float) -> tuple[Reason, ...]:
         else reason
         for reason in account.reasons
     )
+
+
+def why_this_firm(reasons: Sequence[Reason], most: int) -> tuple[Reason, ...]:
+    """The strongest reasons that speak of the enterprise rather than of the institution's own offer."""
+    return tuple(reason for reason in reasons if reason.group not in _OWN_OFFER)[:most]
 
 
 def verify_of(checks: Sequence[Check], profile: Row) -> tuple[Verify, ...]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from features.pair_columns import PAIR_NAMES
 from features.schema import SOURCES
-from matcher.domain import Benefit, Check, Text, Verdict
+from matcher.domain import Benefit, Check, Reason, Text, Verdict
 from matcher.lead_mask import CROWD, Crowd, Traits
-from matcher.lead_texts import cover_of, freshness_of, told_columns, verify_of
+from matcher.lead_texts import cover_of, freshness_of, told_columns, verify_of, why_this_firm
 from matcher.leads import BRIDGE, FIRST_LOANS, GENERAL, RENEWALS, may_belong, needed_as_planned
 
 WIDEST = "某企业（行业未披露·烟台市）"
@@ -106,6 +106,14 @@ def test_unknown_rules_old_sources_and_missing_ones_are_things_to_verify_each_on
     ]
     assert found[0].text.zh == "征信无不良：待核实，以信贷数据为准"
     assert "76" in found[1].text.en
+
+
+def test_why_this_firm_leaves_the_institutions_own_offer_out() -> None:
+    reasons = [
+        Reason(code=group, group=group, contribution=1.0, text=Text(zh=group, en=group))
+        for group in ("institution", "tax", "price", "fit", "legal")
+    ]
+    assert [reason.group for reason in why_this_firm(reasons, 2)] == ["tax", "fit"]
 
 
 def test_freshness_names_the_day_and_leaves_out_what_nobody_knows() -> None:
