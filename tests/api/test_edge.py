@@ -152,6 +152,7 @@ USES = [
     ("POST", "/v1/demands", {"platform"}),
     ("GET", "/v1/demands/D-none", {"platform"}),
     ("POST", "/v1/demands/D-none/withdraw", {"platform"}),
+    ("GET", "/v1/institutions/I-none/leads", {"institution"}),
     ("POST", "/v1/policies/assess", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/policies", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/targets?year=2023", {"regulator"}),
