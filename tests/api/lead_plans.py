@@ -75,6 +75,8 @@ def _scored(instance: Instance, institution_id: str, looked_at: int) -> tuple[tu
     best: dict[str, LeadRow] = {}
     with instance.store.reading() as connection:
         for kept in demands.latest(connection, looked_at):
+            if kept.demand.uscc not in instance.names:
+                continue
             profile = asking.profile_of(instance, connection, kept.demand.uscc, day)
             verdict = matcher.judge(Question(demand=kept.demand, as_of=day, profile=profile)).verdict
             admitted = np.array([row for row in own if verdict[row] > 0], dtype=np.intp)
