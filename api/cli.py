@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,6 +49,35 @@ def recommend(
     settings = Settings()
     _ensure_city(settings)
     sys.exit(show_recommendation(settings, demand_id, top, language, form, _say))
+
+
+@app.command()
+def leads(
+    institution: Annotated[str, typer.Option(help="Whose leads.")],
+    xlsx: Annotated[Path | None, typer.Option(help="Write the whole list to this spreadsheet.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the whole list to this csv file.")] = None,
+    name: Annotated[str, typer.Option("--list", help="general, first-loans, renewals or bridge.")] = "general",
+    top: Annotated[int, typer.Option(min=1, max=200, help="How many in the terminal.")] = 20,
+    language: Annotated[str, typer.Option(help="zh-CN or en.")] = "zh-CN",
+) -> None:
+    """An institution's leads, best first: in the terminal, or as a file."""
+    from api.lead_pages import MOST, Query
+    from api.lead_terminal import show_leads
+    from matcher.leads import LISTS
+
+    if name not in LISTS:
+        raise typer.BadParameter(f"--list takes one of {', '.join(LISTS)}")
+    for file, ending in ((xlsx, ".xlsx"), (csv, ".csv")):
+        if file is not None and file.suffix != ending:
+            raise typer.BadParameter(f"the file's name must end in {ending}")
+    settings = Settings()
+    _ensure_city(settings)
+    files: list[Path | None] = [file for file in (xlsx, csv) if file is not None]
+    for file in files or [None]:
+        query = Query(institution_id=institution, name=name, limit=top if file is None else MOST)
+        done = show_leads(settings, query, file, language, _say)
+        if done:
+            sys.exit(done)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from threading import Lock
 from api.archive import Archive, NoSuchVersionError
 from api.idempotency import InFlight
 from api.keyring import Keyring
+from api.lead_book import LeadBook
 from api.profiles import ProfileBook, open_profiles
 from api.settings import Settings
 from api.world import World, load_world, names, open_world
@@ -39,6 +40,7 @@ class Instance:
     archive: Archive
     in_flight: InFlight = field(default_factory=InFlight)
     put_lock: Lock = field(default_factory=Lock)
+    leads: LeadBook = field(default_factory=LeadBook)
 
     @property
     def clock(self) -> Clock:

@@ -34,16 +34,16 @@ def page(items: Sequence[T], key: Callable[[T], str], limit: int, cursor: str | 
     """
     start = 0
     if cursor is not None:
-        after = _decode(cursor)
+        after = decoded(cursor)
         start = next((index for index, item in enumerate(items) if key(item) > after), len(items))
     shown = list(items[start : start + limit])
     more = start + limit < len(items)
-    return shown, _encode(key(shown[-1])) if more and shown else None
+    return shown, encoded(key(shown[-1])) if more and shown else None
 
 
 def cursor_of(number: int) -> str:
     """The cursor that stands after an item known by a number."""
-    return _encode(str(number))
+    return encoded(str(number))
 
 
 def number_after(cursor: str | None) -> int | None:
@@ -56,17 +56,25 @@ def number_after(cursor: str | None) -> int | None:
     """
     if cursor is None:
         return None
-    text = _decode(cursor)
+    text = decoded(cursor)
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise _no_cursor()
     return int(text)
 
 
-def _encode(key: str) -> str:
+def encoded(key: str) -> str:
+    """A cursor that stands after a key."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> str:
+def decoded(cursor: str) -> str:
+    """The key a cursor stands after.
+
+    Raises
+    ------
+    ProblemError
+        422 for what is no cursor.
+    """
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):

@@ -46,6 +46,10 @@ class ProfileBook:
     def __contains__(self, uscc: str) -> bool:
         return uscc in self._row_of
 
+    def everybody(self) -> Mapping[str, NDArray[Any]]:
+        """Columns of everybody's profile on the world's last day, in the order of ``codes``; not to be changed."""
+        return self._columns
+
     def row(self, uscc: str, as_of: date, batch: int, records: dict[str, list[dict[str, Any]]]) -> Row:
         """The profile of one enterprise on a day, nulls where nothing is known.
 

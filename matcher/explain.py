@@ -44,7 +44,13 @@ class Account:
 
 
 def accounts(
-    ranker: Ranker, X: NDArray[np.float32], *, queue_price: Floats, still_needed: Floats
+    ranker: Ranker,
+    X: NDArray[np.float32],
+    *,
+    queue_price: Floats,
+    still_needed: Floats,
+    applied: NDArray[np.bool_] | None = None,
+    told: NDArray[np.bool_] | None = None,
 ) -> tuple[Account, ...]:
     """Accounts of the items shown.
 
@@ -56,11 +62,15 @@ def accounts(
         λ of each item's institution, in units of the score.
     still_needed
         H of each item: chance that the enterprise still needs funding after the items above; 1 at the top.
+    applied
+        Whether the enterprise has applied already: p is then 1 all along and earns nothing. Nobody where left out.
+    told
+        Shape of ``X``: which observed values a text may name; all where left out. Contributions stay as they are.
     """
     if not len(X):
         return ()
     parts = ranker.contributions(X)
-    path = _integrate(ranker, parts, queue_price, still_needed)
+    path = _integrate(ranker, parts, queue_price, still_needed, np.zeros(len(X), bool) if applied is None else applied)
     columns = path.apply_weight[:, None] * parts.apply + path.approve_weight[:, None] * parts.approve
     columns[:, _OFFSETS[0]] = path.apply_offset_weight * parts.apply[:, _OFFSETS[0]]
     columns[:, _OFFSETS[1]] = path.approve_offset_weight * parts.approve[:, _OFFSETS[1]]
@@ -69,8 +79,14 @@ def accounts(
     return tuple(
         Account(
             score=float(path.score[row]),
-            base=float(path.base),
-            reasons=_reasons(X[row], columns[row], account[row], float(queue_price[row]), float(still_needed[row])),
+            base=float(path.base[row]),
+            reasons=_reasons(
+                X[row],
+                columns[row] if told is None else np.where(told[row], columns[row], 0.0),
+                account[row],
+                float(queue_price[row]),
+                float(still_needed[row]),
+            ),
         )
         for row in range(len(X))
     )
@@ -88,7 +104,7 @@ def versus_next(given: Sequence[Account]) -> tuple[tuple[Reason, ...], ...]:
 class _Path:
     """Integrals along the path, one per item: what a unit of raw log odds, of offset, of price and of H earned."""
 
-    base: float
+    base: Floats
     score: Floats
     apply_weight: Floats
     approve_weight: Floats
@@ -105,23 +121,26 @@ _GROUP_OF = [list(GROUPS).index(column.group) for column in PAIR_COLUMNS]
 _MEMBERSHIP = np.eye(len(GROUPS))[_GROUP_OF]
 
 
-def _integrate(ranker: Ranker, parts: Contributions, price: Floats, needed: Floats) -> _Path:
+def _integrate(
+    ranker: Ranker, parts: Contributions, price: Floats, needed: Floats, applied: NDArray[np.bool_]
+) -> _Path:
     t = _NODES[None, :]
     apply_raw, apply_offset = _split(parts.apply, _OFFSETS[0])
     approve_raw, approve_offset = _split(parts.approve, _OFFSETS[1])
     x = parts.apply_bias + apply_raw[:, None] * t
     y = parts.approve_bias + approve_raw[:, None] * t
-    p = expit(ranker.apply_calibration.log_odds(x) + apply_offset[:, None] * t)
+    p = np.where(applied[:, None], 1.0, expit(ranker.apply_calibration.log_odds(x) + apply_offset[:, None] * t))
     q = expit(ranker.approve_calibration.log_odds(y) + approve_offset[:, None] * t)
     h = 1.0 + (needed[:, None] - 1.0) * t
     by_apply = p * (1.0 - p) * (q * h - price[:, None] * t)
     by_approve = p * h * q * (1.0 - q)
     return _Path(
-        base=_score(ranker, np.array([parts.apply_bias]), np.array([parts.approve_bias]))[0],
+        base=_score(ranker, np.array([parts.apply_bias]), np.array([parts.approve_bias]), applied),
         score=_score(
             ranker,
             parts.apply_bias + apply_raw,
             parts.approve_bias + approve_raw,
+            applied,
             (apply_offset, approve_offset),
             (price, needed),
         ),
@@ -143,10 +162,11 @@ def _score(
     ranker: Ranker,
     x: Floats,
     y: Floats,
+    applied: NDArray[np.bool_],
     offsets: tuple[Floats | float, Floats | float] = (0.0, 0.0),
     market: tuple[Floats | float, Floats | float] = (0.0, 1.0),
 ) -> Floats:
-    p = expit(ranker.apply_calibration.log_odds(x) + offsets[0])
+    p = np.where(applied, 1.0, expit(ranker.apply_calibration.log_odds(x) + offsets[0]))
     q = expit(ranker.approve_calibration.log_odds(y) + offsets[1])
     score: Floats = p * (q * market[1] - market[0])
     return score

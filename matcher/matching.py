@@ -4,7 +4,7 @@ A ``Matcher`` is an immutable snapshot of one catalogue, one ranker and one law:
 and whoever changes the catalogue makes another. Equal inputs give equal answers, to the last bit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from time import perf_counter
@@ -206,6 +206,19 @@ class Matcher:
             column.name: np.array([row.get(column.name)], dtype=object if column.dtype == "string" else np.float64)
             for column in PROFILE
         }
+
+    def pair_matrix(
+        self, profiles: Sequence[Row], demands: Sequence[Demand], products: NDArray[np.intp], as_of: date
+    ) -> NDArray[np.float32]:
+        """Pair rows of demands with one product each, by its row in the catalogue: the rows a list would hold."""
+        columns = {
+            column.name: np.array(
+                [row.get(column.name) for row in profiles], dtype=object if column.dtype == "string" else np.float64
+            )
+            for column in PROFILE
+        }
+        side = prepare_demands(columns, demand_columns(demands), as_of)
+        return pair_rows(side, self._products, np.arange(len(demands)), products)
 
     def judge(self, question: Question) -> Verdicts:
         """Verdicts alone, for whoever needs no list."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from matcher.store.clock import moment
 from matcher.store.marketplace import state, stated
@@ -66,6 +66,36 @@ def find(connection: Connection, version: str, institution_id: str) -> tuple[Lea
     if packed is None:
         return None
     return tuple(LeadRow(**cells) for cells in msgspec.json.decode(zlib.decompress(packed)))
+
+
+def kept_since(connection: Connection, version: str) -> str | None:
+    """When the lists of a plan were kept, ``None`` where they are not kept (any more)."""
+    found = connection.execute(
+        select(func.min(lead_lists.c.recorded_at)).where(lead_lists.c.version == version)
+    ).scalar()
+    return None if found is None else str(found)
+
+
+def prune(connection: Connection, keep: int) -> int:
+    """Drop the lists of all but the newest plans, in the caller's transaction; how many plans went.
+
+    The current plan stays whatever its age. Whoever is paging through a dropped one is told to start again.
+
+    Parameters
+    ----------
+    keep
+        Number of plans that stay, 1 or more.
+    """
+    if keep < 1:
+        raise ValueError(f"keep is {keep}: at least the current plan must stay")
+    table = lead_lists.c
+    newest = select(table.version).group_by(table.version).order_by(func.max(table.recorded_at).desc(), table.version)
+    versions = list(connection.execute(newest).scalars())
+    now = current(connection)
+    gone = [version for version in versions if version != now][keep - (now in versions) :]
+    if gone:
+        connection.execute(lead_lists.delete().where(table.version.in_(gone)))
+    return len(gone)
 
 
 def _cells(row: LeadRow) -> dict[str, object]:

@@ -164,6 +164,7 @@ USES = [
     ("GET", "/v1/subscriptions", {"institution"}),
     ("PUT", "/v1/subscriptions/lead.none", {"institution"}),
     ("GET", "/v1/stream/leads?last_event_id=none", {"institution"}),
+    ("GET", "/v1/institutions/I-none/leads", {"institution"}),
     ("POST", "/v1/policies/assess", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/policies", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/targets?year=2023", {"regulator"}),

@@ -1,0 +1,284 @@
+"""An institution's list of leads, put together from its plan and what was pushed since, and read page by page.
+
+A cursor names the plan, the moment the reading began, the rank reached and the last place shown: a plan made, a demand
+pushed or a lead withdrawn between two pages neither repeats nor hides a lead.
+"""
+
+import re
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlalchemy import Connection
+
+from api import errors
+from api.errors import FieldError, ProblemError
+from api.instance import Instance
+from api.lead_telling import Entry, Told, belonging, placed, tell
+from api.paging import decoded, encoded
+from matcher.domain import Text, Verdict
+from matcher.leads import GENERAL, INBOUND, LISTS, OUTREACH, NamedList
+from matcher.matching import Matcher
+from matcher.store import audit, lead_lists, lead_reads
+from matcher.store.clock import moment
+from matcher.store.leads import lead_id_of
+
+MOST = 2_000
+"""Leads of a file, and leads pushed since the plan that are looked at."""
+OPEN = "open"
+NO_PLAN = Text(
+    zh="尚无线索计划：仅列出已推送的需求。", en="No plan has been made yet: only demands pushed so far are listed."
+)
+_STEP = 200
+_SEPARATOR = "\n"
+_RANK = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What an institution asks for; ``limit`` leads after ``cursor``."""
+
+    institution_id: str
+    name: str = GENERAL
+    product_id: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """A lead told, at its rank."""
+
+    rank: int
+    lead_id: str
+    told: Told
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadPage:
+    """One page of a list.
+
+    Parameters
+    ----------
+    plan, planned_at
+        The plan it follows and when it was kept; ``None`` where there is none.
+    """
+
+    items: tuple[Ranked, ...]
+    next_cursor: str | None
+    plan: str | None
+    planned_at: str | None
+    as_of: date
+    named: NamedList
+    matcher: Matcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a reader stands: which plan, since when, how many leads on, after which key."""
+
+    plan: str
+    until: str
+    rank: int
+    key: str
+
+
+def lead_page(instance: Instance, query: Query) -> LeadPage:
+    """One page of an institution's leads.
+
+    Raises
+    ------
+    ProblemError
+        422 for a bad cursor, 410 for one of a plan that is no longer kept.
+    """
+    matcher, as_of = instance.matcher, instance.clock.today()
+    with instance.store.reading() as connection:
+        place = _place(instance, connection, query.cursor)
+        planned_at = lead_lists.kept_since(connection, place.plan) if place.plan else None
+        entries = _entries(instance, matcher, connection, query, place, planned_at)
+        waiting = [entry for entry in entries if _key(entry) > place.key]
+        items, following = _fill(instance, matcher, connection, query, place, waiting)
+    return LeadPage(
+        items=items,
+        next_cursor=None if following is None else _cursor(following),
+        plan=place.plan or None,
+        planned_at=planned_at,
+        as_of=as_of,
+        named=LISTS[query.name],
+        matcher=matcher,
+    )
+
+
+def disclose(instance: Instance, actor: str, query: Query, page: LeadPage, form: str) -> None:
+    """Record whose names and contacts this page discloses, and every export, before it is answered."""
+    named = [item.lead_id for item in page.items if item.told.uscc is not None]
+    called = [item.lead_id for item in page.items if item.told.contact is not None]
+    if not named and form == "json":
+        return
+    entry = audit.Entry(
+        actor=actor,
+        action="leads_disclosed" if named else "leads_exported",
+        subject=query.institution_id,
+        detail={
+            "form": form,
+            "list": query.name,
+            "plan": page.plan,
+            "leads": len(page.items),
+            "named": named,
+            "contacts": called,
+        },
+    )
+    now = instance.clock.now()
+
+    def change(connection: Connection) -> None:
+        audit.append(connection, entry, now)
+
+    instance.store.write(change)
+
+
+def _entries(
+    instance: Instance,
+    matcher: Matcher,
+    connection: Connection,
+    query: Query,
+    place: _Place,
+    planned_at: str | None,
+) -> list[Entry]:
+    """Everything that stands in the list, best first, one an enterprise."""
+    institution_id = query.institution_id
+    listed = lead_lists.find(connection, place.plan, institution_id) or () if place.plan else ()
+    since = planned_at if query.name == GENERAL else None
+    pushed = lead_reads.pushed(connection, institution_id, since=since, until=place.until, limit=MOST)
+    rows = lead_reads.standing(connection, institution_id, [row.demand_id for row in listed])
+    owners = lead_reads.open_enterprises(connection, [*(row.demand_id for row in listed), *pushed])
+    planned = {row.demand_id for row in listed}
+    entries = [
+        *(_planned(row, rows.get(row.demand_id), owners.get(row.demand_id, "")) for row in listed),
+        *(_fresh(row, owners.get(row.demand_id, "")) for row in pushed.values() if row.demand_id not in planned),
+    ]
+    entries = [each for each in entries if _stands(matcher, query, each)]
+    if query.name != GENERAL:
+        entries = belonging(instance, connection, institution_id, entries, query.name)
+    entries = _placed(instance, matcher, connection, institution_id, entries)
+    return _one_each(sorted(entries, key=_key))
+
+
+def _planned(row: lead_lists.LeadRow, standing: lead_reads.Standing | None, uscc: str) -> Entry:
+    return Entry(
+        value=row.value,
+        demand_id=row.demand_id,
+        uscc=uscc,
+        product_id=row.product_id,
+        origin=row.origin,
+        p_apply=row.p_apply,
+        p_approve=row.p_approve,
+        fresh=False,
+        status=OPEN if standing is None else standing.state,
+        due_on=None if standing is None else standing.due_on,
+    )
+
+
+def _fresh(row: lead_reads.Standing, uscc: str) -> Entry:
+    return Entry(
+        value=0.0,
+        demand_id=row.demand_id,
+        uscc=uscc,
+        product_id=row.product_id,
+        origin=INBOUND if row.origin == INBOUND else OUTREACH,
+        p_apply=None,
+        p_approve=None,
+        fresh=True,
+        status=row.state,
+        due_on=row.due_on,
+    )
+
+
+def _stands(matcher: Matcher, query: Query, entry: Entry) -> bool:
+    """Whether demand, lead and product still stand, and the product is the one asked for."""
+    row = matcher.catalog.row_of.get(entry.product_id)
+    return (
+        entry.uscc != ""
+        and entry.status not in lead_reads.CLOSED_LEADS
+        and row is not None
+        and matcher.catalog.products[row].institution_id == query.institution_id
+        and query.product_id in {None, entry.product_id}
+    )
+
+
+def _placed(
+    instance: Instance, matcher: Matcher, connection: Connection, institution_id: str, entries: list[Entry]
+) -> list[Entry]:
+    """The entries with today's worth of each lead no plan has placed."""
+    fresh = [each for each in entries if each.fresh]
+    worths = placed(instance, matcher, connection, institution_id, fresh)
+    values = {each.demand_id: value for each, value in zip(fresh, worths, strict=True)}
+    return [replace(each, value=values.get(each.demand_id, each.value)) for each in entries]
+
+
+def _one_each(entries: Iterable[Entry]) -> list[Entry]:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.uscc, entry)
+    return list(first.values())
+
+
+def _fill(
+    instance: Instance,
+    matcher: Matcher,
+    connection: Connection,
+    query: Query,
+    place: _Place,
+    waiting: Sequence[Entry],
+) -> tuple[tuple[Ranked, ...], _Place | None]:
+    """Leads until the page is full; what is not admitted any more, or not of the list, is passed over."""
+    items: list[Ranked] = []
+    position = 0
+    while position < len(waiting) and len(items) < query.limit:
+        step = waiting[position : position + min(query.limit - len(items), _STEP)]
+        for told in tell(instance, matcher, connection, query.institution_id, step):
+            position += 1
+            if told.lead.verdict is not Verdict.FAIL and query.name in {GENERAL, *told.lead.lists}:
+                name = lead_id_of(told.entry.demand_id, query.institution_id)
+                items.append(Ranked(rank=place.rank + len(items) + 1, lead_id=name, told=told))
+    if position >= len(waiting):
+        return tuple(items), None
+    following = replace(place, rank=place.rank + len(items), key=_key(waiting[position - 1]))
+    return tuple(items), following
+
+
+def _key(entry: Entry) -> str:
+    """Text in order of value, best first, then of demand: doubles above nought stand in the order of their bits."""
+    (bits,) = struct.unpack(">Q", struct.pack(">d", max(entry.value, 0.0)))
+    return f"{(1 << 64) - 1 - bits:016x}{entry.demand_id}"
+
+
+def _place(instance: Instance, connection: Connection, cursor: str | None) -> _Place:
+    if cursor is None:
+        return _Place(plan=lead_lists.current(connection) or "", until=moment(instance.clock.now()), rank=0, key="")
+    parts = decoded(cursor).split(_SEPARATOR)
+    if len(parts) != 4 or not all(map(str.isprintable, parts)) or not _RANK.fullmatch(parts[2]):
+        raise errors.invalid(
+            [FieldError(pointer="/cursor", detail=Text(zh="不是有效游标", en="not a cursor of this list"))]
+        )
+    place = _Place(plan=parts[0], until=parts[1], rank=int(parts[2]), key=parts[3])
+    passed = place.plan and lead_lists.current(connection) != place.plan
+    if passed and lead_lists.kept_since(connection, place.plan) is None:
+        raise _gone()
+    return place
+
+
+def _cursor(place: _Place) -> str:
+    return encoded(_SEPARATOR.join((place.plan, place.until, str(place.rank), place.key)))
+
+
+def _gone() -> ProblemError:
+    return ProblemError(
+        410,
+        "list_gone",
+        Text(zh="列表已更新", en="The list was rebuilt"),
+        Text(
+            zh="该游标所属的线索计划已不再保留，请不带游标重新读取。",
+            en="The plan this cursor belongs to is no longer kept: read again without a cursor.",
+        ),
+    )
