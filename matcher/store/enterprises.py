@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from matcher.store.clock import moment
 from matcher.store.tables import consents, record_batches
+from matcher.store.tables_platform import personalisation
 
 _BY_USCC = select(consents).where(consents.c.revoked.is_(False)).order_by(consents.c.consent_id)
 
@@ -105,14 +106,32 @@ def revoke(connection: Connection, uscc: str, source: str, purpose: str | None, 
 
 def consents_of(connection: Connection, uscc: str) -> tuple[ConsentRow, ...]:
     """Consents of an enterprise that were not revoked, oldest first."""
-    return tuple(
-        ConsentRow(
-            uscc=row.uscc,
-            source=row.source,
-            purpose=row.purpose,
-            recipient=row.recipient,
-            granted_on=row.granted_on,
-            expires_on=row.expires_on,
-        )
-        for row in connection.execute(_BY_USCC.where(consents.c.uscc == uscc))
+    return tuple(_consent(row) for row in connection.execute(_BY_USCC.where(consents.c.uscc == uscc)))
+
+
+def consents_among(connection: Connection, usccs: Sequence[str]) -> tuple[ConsentRow, ...]:
+    """Consents of some hundred enterprises that were not revoked, oldest first."""
+    return tuple(_consent(row) for row in connection.execute(_BY_USCC.where(consents.c.uscc.in_(usccs))))
+
+
+def set_personalisation(connection: Connection, uscc: str, enabled: bool, recorded_at: datetime) -> None:
+    """Say whether an enterprise's lists may be ordered by what is known of it."""
+    connection.execute(personalisation.delete().where(personalisation.c.uscc == uscc))
+    connection.execute(personalisation.insert(), {"uscc": uscc, "enabled": enabled, "recorded_at": moment(recorded_at)})
+
+
+def is_personalised(connection: Connection, uscc: str) -> bool:
+    """Whether it may; an enterprise that never said so is."""
+    found = connection.execute(select(personalisation.c.enabled).where(personalisation.c.uscc == uscc)).scalar()
+    return found is None or bool(found)
+
+
+def _consent(row: Any) -> ConsentRow:
+    return ConsentRow(
+        uscc=row.uscc,
+        source=row.source,
+        purpose=row.purpose,
+        recipient=row.recipient,
+        granted_on=row.granted_on,
+        expires_on=row.expires_on,
     )
