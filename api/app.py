@@ -17,8 +17,10 @@ from api import bodies, documented, errors
 from api.instance import Instance
 from api.metrics import Metrics
 from api.routers import (
+    consents,
     demands,
     enterprises,
+    events,
     health,
     keys,
     lists,
@@ -69,7 +71,20 @@ def create_app(
     errors.install(app)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
     app.add_middleware(Counted, metrics=app.state.service.metrics)
-    for router in (recommendations, products, enterprises, demands, webhooks, stream, policies, lists, keys, health):
+    for router in (
+        recommendations,
+        products,
+        enterprises,
+        consents,
+        demands,
+        events,
+        webhooks,
+        stream,
+        policies,
+        lists,
+        keys,
+        health,
+    ):
         app.include_router(router.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
     return app
