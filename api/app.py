@@ -17,6 +17,7 @@ from api import bodies, documented, errors
 from api.instance import Instance
 from api.metrics import Metrics
 from api.routers import (
+    audit,
     consents,
     demands,
     enterprises,
@@ -78,6 +79,7 @@ def create_app(
         consents,
         demands,
         events,
+        audit,
         webhooks,
         stream,
         policies,

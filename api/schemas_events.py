@@ -24,7 +24,14 @@ _NO_MOMENT = Text(
 _NO_TYPE = Text(zh=f"没有该类型，可用：{'、'.join(TYPES)}", en=f"no such type; there are {', '.join(TYPES)}")
 
 
-def _moment(value: Any) -> datetime:
+def moment_of(value: Any) -> datetime:
+    """An RFC 3339 moment with offset, within the days the platform knows.
+
+    Raises
+    ------
+    BilingualError
+        For anything else.
+    """
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise BilingualError(_NO_MOMENT)
     try:
@@ -44,7 +51,7 @@ def _known_type(value: str) -> str:
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(moment_of)]
 EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$")]
 EventType = Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(TYPES)}), AfterValidator(_known_type)]
 
