@@ -84,10 +84,11 @@ class KnownDemand:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a recommendation put a product, and with what chance; None where it did not say."""
+    """Where a recommendation put a product, with what chance (None where it did not say), and whether by chance."""
 
     position: int
     propensity: float | None
+    explored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +170,7 @@ class _Item(msgspec.Struct):
     rank: int
     product_id: str
     propensity: float | None = None
+    explored: bool = False
 
 
 class _Answer(msgspec.Struct):
@@ -180,4 +182,6 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 
 def _places(answer: bytes) -> dict[str, Place]:
     items = _ANSWER.decode(zlib.decompress(answer)).items
-    return {item.product_id: Place(position=item.rank, propensity=item.propensity) for item in items}
+    return {
+        item.product_id: Place(position=item.rank, propensity=item.propensity, explored=item.explored) for item in items
+    }
