@@ -193,7 +193,7 @@ def _catalogue(connection: Connection) -> Catalog:
 def _demands(connection: Connection) -> Iterable[dict[str, Any]]:
     table = demands.c
     query = select(demands).where(table.published_on.is_not(None)).order_by(table.published_on, table.demand_id)
-    for row in connection.execution_options(yield_per=_BLOCK).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=_BLOCK)):
         stated = msgspec.json.decode(row.document)
         yield {
             "demand_id": row.demand_id,
@@ -218,7 +218,7 @@ def _decisions(connection: Connection) -> dict[Pair, _Decision]:
     table = demand_moves.c
     query = select(demand_moves).where(table.lead_id.is_not(None)).order_by(table.move_id)
     moved: dict[str, dict[str, Any]] = {}
-    for row in connection.execution_options(yield_per=_BLOCK).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=_BLOCK)):
         if row.before == row.after:  # a reminder or part of a repayment: nothing was decided
             continue
         cells = moved.setdefault(row.lead_id, {})
@@ -237,7 +237,7 @@ def _decisions(connection: Connection) -> dict[Pair, _Decision]:
             annual_rate=_number(row.annual_rate),
             **moved.get(row.lead_id, {}),
         )
-        for row in connection.execution_options(yield_per=_BLOCK).execute(query)
+        for row in connection.execute(query.execution_options(yield_per=_BLOCK))
     }
 
 

@@ -46,7 +46,7 @@ def _records(connection: Connection) -> dict[str, list[Mapping[str, Any]]]:
     """Rows put into the store by source, the newest first."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     query = select(record_batches).order_by(record_batches.c.batch_id.desc())
-    for row in connection.execution_options(yield_per=1_000).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=1_000)):
         found.setdefault(row.source, []).extend(reversed(msgspec.json.decode(row.rows)))
     return found
 

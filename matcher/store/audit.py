@@ -121,9 +121,10 @@ def verify(connection: Connection, tell: Tell = lambda _rows: None, known: Link 
 
 def rows_of(connection: Connection) -> Iterator[Mapping[str, Any]]:
     """Every row of the chain in order, read in blocks whatever their number."""
-    query = select(audit).order_by(audit.c.sequence)
-    for found in connection.execution_options(yield_per=_BLOCK).execute(query):
-        yield {str(name): value for name, value in found._mapping.items()}
+    query = select(audit).order_by(audit.c.sequence).execution_options(yield_per=_BLOCK)
+    with connection.execute(query) as result:  # who stops half-way gives the cursor back
+        for found in result:
+            yield {str(name): value for name, value in found._mapping.items()}
 
 
 def find(connection: Connection, wanted: Wanted, after: int, limit: int) -> list[dict[str, Any]]:

@@ -159,11 +159,12 @@ def read(connection: Connection, until: datetime | None = None) -> Iterator[Even
     query = select(events).order_by(events.c.occurred_at, events.c.event_id)
     if until is not None:
         query = query.where(events.c.received_at <= moment(until))
-    for row in connection.execution_options(yield_per=_BLOCK).execute(query):
-        cells: dict[str, Any] = dict(row._mapping)
-        cells["occurred_at"] = datetime.fromisoformat(cells["occurred_at"])
-        cells["received_at"] = datetime.fromisoformat(cells["received_at"])
-        yield EventRow(**cells)
+    with connection.execute(query.execution_options(yield_per=_BLOCK)) as result:
+        for row in result:
+            cells: dict[str, Any] = dict(row._mapping)
+            cells["occurred_at"] = datetime.fromisoformat(cells["occurred_at"])
+            cells["received_at"] = datetime.fromisoformat(cells["received_at"])
+            yield EventRow(**cells)
 
 
 class _Item(msgspec.Struct):

@@ -1,8 +1,10 @@
 """Events through the API: partial refusals, repeats, what a recommendation fills in, and how long a thousand take."""
 
+import asyncio
 import time
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 
@@ -174,6 +176,23 @@ def test_a_call_leaves_one_entry_in_the_audit_and_one_answer_under_its_key(
     assert entries() == before + 1
     with instance.store.reading() as connection:
         assert audit_store.verify(connection) is None
+
+
+def test_one_batch_brought_by_many_at_once_is_kept_once(
+    client: Client, platform: dict[str, str], event: dict[str, Any], instance: Instance
+) -> None:
+    body = {"events": [{**event, "event_id": f"race-{n}"} for n in range(50)]}
+
+    async def crowd() -> list[httpx.Response]:
+        asked = [client.asynchronous.post("/v1/events", json=body, headers=platform) for _ in range(6)]
+        return await asyncio.gather(*asked)
+
+    told = [answered.json() for answered in client.wait(crowd())]
+    assert sorted(each["accepted"] for each in told) == [0, 0, 0, 0, 0, 50]
+    assert sorted(each["duplicates"] for each in told) == [0, 50, 50, 50, 50, 50]
+    with instance.store.reading() as connection:
+        query = select(func.count()).select_from(events).where(events.c.event_id.startswith("race-"))
+        assert connection.execute(query).scalar_one() == 50
 
 
 def test_a_thousand_events_take_a_moment(client: Client, platform: dict[str, str], event: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from matcher.store.clock import PinnedClock
 from matcher.store.store import Store, open_store
 from matcher.store.tables import demand_moves, demands
 from matcher.store.tables_platform import leads, officers
+from tests.conftest import FreshDatabase
 from training.dataset import read_history, reviewed_between
 from training.log_from_store import NoHistoryError, export
 
@@ -21,10 +22,9 @@ SENT_DEMANDS = 60
 
 
 @pytest.fixture(scope="module")
-def store(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(world: Path, tmp_path_factory: pytest.TempPathFactory, fresh_database: FreshDatabase) -> Iterator[Store]:
     """A store with the small city's first demands and its products, and no event yet."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('log') / 'store.db'}"
-    opened = open_store(url, PinnedClock(day=date(2026, 10, 31)))
+    opened = open_store(fresh_database(tmp_path_factory.mktemp("log")), PinnedClock(day=date(2026, 10, 31)))
     load_world(opened, open_world(world))
     last = f"D-{SENT_DEMANDS:06d}"
     opened.write(lambda connection: connection.execute(demands.delete().where(demands.c.demand_id > last)))

@@ -18,15 +18,20 @@ from matcher.policy.targets import Cell, Counted, shown_cells, targets
 from matcher.standing import size_of
 from matcher.store.tables import demand_moves, demands
 from matcher.store.tables_platform import events, leads, matchmaking_events
+from tests.conftest import FreshDatabase
 
 SIZED = {"micro", "small"}
 
 
 @pytest.fixture(scope="module")
-def own(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def own(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory, fresh_database: FreshDatabase
+) -> Iterator[Instance]:
     """An instance with a store of its own."""
     home = tmp_path_factory.mktemp("targets")
-    opened = open_instance(settings.model_copy(update={"matcher_home": home}), lambda _line: None)
+    opened = open_instance(
+        settings.model_copy(update={"matcher_home": home, "database_url": fresh_database(home)}), lambda _line: None
+    )
     yield opened
     opened.close()
 

@@ -15,14 +15,15 @@ from matcher.store.clock import PinnedClock, moment
 from matcher.store.store import Store, open_store
 from matcher.store.tables import audit as audit_table
 from matcher.store.tables_platform import contacts
+from tests.conftest import FreshDatabase
 
 DAY, NOW = date(2026, 10, 31), datetime(2026, 10, 31, 8, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, fresh_database: FreshDatabase) -> Iterator[Store]:
     """An empty store."""
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}", PinnedClock(day=DAY))
+    opened = open_store(fresh_database(tmp_path), PinnedClock(day=DAY))
     yield opened
     opened.close()
 

@@ -10,14 +10,15 @@ from matcher.store import enterprises
 from matcher.store.clock import PinnedClock
 from matcher.store.disclosure import may_know, may_know_each
 from matcher.store.store import Store, open_store
+from tests.conftest import FreshDatabase
 
 DAY, NOW = date(2026, 10, 31), datetime(2026, 10, 31, 8, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, fresh_database: FreshDatabase) -> Iterator[Store]:
     """An empty store."""
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}", PinnedClock(day=DAY))
+    opened = open_store(fresh_database(tmp_path), PinnedClock(day=DAY))
     yield opened
     opened.close()
 
