@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt
 
 from api.bodies import BilingualError
-from api.documented import REFERENCE, body_of
 from api.schemas import FIRST_DAY, LAST_DAY, Body, Identifier, Number
 from matcher.domain import Text
 from matcher.store.event_intake import Sent
@@ -110,10 +109,5 @@ class EventsBody(Body):
 
     events: Annotated[
         list[dict[str, Any]],
-        Field(
-            min_length=1, max_length=MOST, json_schema_extra={"items": {"$ref": REFERENCE.format(model="EventBody")}}
-        ),
+        Field(min_length=1, max_length=MOST, json_schema_extra={"items": EventBody.model_json_schema()}),
     ]
-
-
-body_of(EventBody)  # so that the document knows what the items are
