@@ -17,8 +17,11 @@ from api import bodies, documented, errors
 from api.instance import Instance
 from api.metrics import Metrics
 from api.routers import (
+    audit,
+    consents,
     demands,
     enterprises,
+    events,
     health,
     keys,
     leads,
@@ -37,8 +40,11 @@ ROUTERS = (
     recommendations,
     products,
     enterprises,
+    consents,
     demands,
     leads,
+    events,
+    audit,
     webhooks,
     stream,
     policies,

@@ -11,16 +11,17 @@ from rich.console import Console
 
 from api.keys_cli import app as keys_app
 from api.loading import load
+from api.records_cli import audit_app, retention
 from api.settings import Settings
 from api.store_cli import backup, restore
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-audit_app = typer.Typer(no_args_is_help=True, help="The audit chain.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.command()(backup)
 app.command()(load)
 app.command()(restore)
+app.command()(retention)
 _SAY = Console(stderr=True, highlight=False)
 
 
@@ -92,22 +93,6 @@ def bench(
     if not quick:
         _ensure_city(settings)
     sys.stdout.write(json.dumps(measure(settings, quick=quick, with_mlflow=mlflow, say=_say), indent=1) + "\n")
-
-
-@audit_app.command("verify")
-def verify_audit() -> None:
-    """Walk the audit chain; exit 1 where a row was changed, removed or moved."""
-    from matcher.store.audit import verify
-    from matcher.store.clock import SystemClock
-    from matcher.store.store import open_store
-
-    store = open_store(Settings().database, SystemClock())
-    try:
-        broken = store.read(verify)
-    finally:
-        store.close()
-    _say("the chain holds" if broken is None else f"broken at row {broken.sequence}: {broken.reason}")
-    sys.exit(0 if broken is None else 1)
 
 
 def _say(line: str) -> None:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from api.bodies import BilingualError
+from features.consent import PURPOSES
 from features.uscc import uscc_fault
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment, Text
 
@@ -66,6 +67,13 @@ def _yearly_rate(value: Decimal) -> Decimal:
 def _plain(value: Decimal) -> Decimal:
     """3e6 as 3000000: what is kept and shown has no exponent."""
     return Decimal(format(value, "f"))
+
+
+def _purpose(value: str) -> str:
+    if value not in PURPOSES:
+        known = ", ".join(PURPOSES)
+        raise BilingualError(Text(zh=f"没有该用途，可用：{known}", en=f"no such purpose; there are {known}"))
+    return value
 
 
 def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -179,11 +187,23 @@ class RecordsBody(Body):
 
 
 class ConsentBody(Body):
-    """A consent: what for, to whom, until when (the last day; open if absent)."""
+    """A consent: what for, to whom, until when (the last day; twelve months from today if absent)."""
 
-    purpose: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "financing_match"
-    recipient: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$")] = "platform"
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"purpose": "lead_disclosure", "recipient": "I-001", "expires_on": "2027-06-30"}]
+        }
+    )
+
+    purpose: Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(PURPOSES)}), AfterValidator(_purpose)]
+    recipient: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$")]
     expires_on: Day | None = None
+
+
+class PersonalisationBody(Body):
+    """Whether an enterprise's lists may be ordered by what is known of it."""
+
+    enabled: StrictBool
 
 
 class AssessBody(Body):

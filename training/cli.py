@@ -192,6 +192,23 @@ def rating_report(
 
 
 @app.command()
+def log(
+    store: Annotated[str, typer.Option("--store", envvar="DATABASE_URL", help="URL of the platform's store.")],
+    out: Annotated[Path, typer.Option("--out", help="Directory to write, to be read like a world.")],
+    sources: Annotated[Path | None, typer.Option(help="Raw tables to which the store's records are added.")] = None,
+) -> None:
+    """Write what really happened (events, desks' decisions) in the shape of a world, for training."""
+    from training.log_from_store import NoHistoryError, export
+
+    try:
+        found = export(store, out, sources=sources)
+    except NoHistoryError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(json.dumps({"out": str(out), "rows": dict(found.rows), "left_out": dict(found.left_out)}, indent=1))
+
+
+@app.command()
 def market(
     world: Annotated[str, typer.Option("--world", help="Mechanism of the simulated market, or all.")] = "all",
     seeds: Annotated[int, typer.Option(min=2, help="Draws of each market.")] = 10,

@@ -1,4 +1,4 @@
-"""Enterprises: who is known, what is known of each, new records, and consents."""
+"""Enterprises: who is known, what is known of each, and new records."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from api.errors import FieldError
 from api.instance import Instance
 from api.language import language_of
 from api.paging import DEFAULT, MOST, Page, page
-from api.schemas import ConsentBody, Day, RecordsBody, Uscc
+from api.schemas import Day, RecordsBody, Uscc
 from api.service import instance_of, service_of
 from features.reading import read_rows
 from features.schema import SOURCES
@@ -27,8 +27,6 @@ Platform = Annotated[Caller, Depends(requires("platform"))]
 UsccPath = Annotated[Uscc, Path(max_length=40)]
 SourceName = Annotated[str, Path(max_length=40)]
 NO_SOURCE = Text(zh="数据来源", en="source")
-NO_CONSENT = Text(zh="授权", en="consent")
-ENDED = Text(zh="最后一天早于今天，未授予任何权限", en="the last day lies before today: nothing would be granted")
 
 
 @router.get("", summary="企业列表 · List")
@@ -61,50 +59,14 @@ async def profile(request: Request, uscc: UsccPath, _caller: Platform, as_of: Da
 @router.put("/{uscc}/records/{source}", summary="追加原始记录 · Append records", openapi_extra=body_of(RecordsBody))
 async def put_records(request: Request, uscc: UsccPath, source: SourceName, caller: Platform) -> Response:
     """Append raw rows of one source; each is validated, refused ones are named, the good ones go in."""
-    _known_source(source)
+    if source not in SOURCES:
+        raise errors.not_found(NO_SOURCE)
     service = service_of(request)
     raw = await bodies.read(request, service.settings.max_body_bytes)
     body = bodies.validate(RecordsBody, bodies.parse(raw))
     instance, language = service.instance, language_of(request)
     document = await service.admission.run(lambda: _append(instance, caller, uscc, source, body, language))
     return Response(wire.encode(document), media_type="application/json")
-
-
-@router.put("/{uscc}/consents/{source}", summary="授权 · Grant consent", openapi_extra=body_of(ConsentBody))
-async def grant(request: Request, uscc: UsccPath, source: SourceName, caller: Platform) -> Response:
-    """Let a recipient read a source of an enterprise for a purpose, from today to a day."""
-    _known_source(source)
-    service = service_of(request)
-    body = bodies.validate(ConsentBody, bodies.parse(await bodies.read(request, service.settings.max_body_bytes)))
-    instance = service.instance
-    if body.expires_on is not None and body.expires_on < instance.clock.today():
-        raise errors.invalid([FieldError(pointer="/expires_on", detail=ENDED)])
-    await service.admission.run(lambda: _grant(instance, caller, uscc, source, body))
-    return Response(wire.encode({"uscc": uscc, "source": source, "state": "granted"}), media_type="application/json")
-
-
-@router.delete("/{uscc}/consents/{source}", summary="撤回授权 · Revoke consent")
-async def revoke(
-    request: Request,
-    uscc: UsccPath,
-    source: SourceName,
-    caller: Platform,
-    purpose: Annotated[str | None, Query(max_length=40)] = None,
-    recipient: Annotated[str | None, Query(max_length=80)] = None,
-) -> Response:
-    """Revoke consents to a source: everything derived from it is gone from the next answer on."""
-    _known_source(source)
-    service = service_of(request)
-    instance = service.instance
-    count = await service.admission.run(lambda: _revoke(instance, caller, uscc, source, purpose, recipient))
-    if count == 0:
-        raise errors.not_found(NO_CONSENT)
-    return Response(wire.encode({"uscc": uscc, "source": source, "state": "revoked"}), media_type="application/json")
-
-
-def _known_source(source: str) -> None:
-    if source not in SOURCES:
-        raise errors.not_found(NO_SOURCE)
 
 
 def _profile(instance: Instance, uscc: str, day: date, language: str) -> dict[str, Any]:
@@ -114,6 +76,7 @@ def _profile(instance: Instance, uscc: str, day: date, language: str) -> dict[st
             raise errors.not_found(asking.NO_ENTERPRISE)
         row = instance.profiles.row(uscc, day, batch, enterprises.records(connection, uscc) if batch else {})
         allowed = asking.permitted(connection, uscc, day)
+        personalised = enterprises.is_personalised(connection, uscc)
     readable = mask(row, allowed)
     rating = instance.matcher.rate(readable)
     size = size_of(readable, day, instance.matcher.rulebook)
@@ -130,6 +93,7 @@ def _profile(instance: Instance, uscc: str, day: date, language: str) -> dict[st
         "platform_rating": wire.rating_json(rating, language),
         "freshness": {name: readable[f"freshness_{name}_days"] for name in SOURCES},
         "consents": {name: "granted" if name in allowed else "none" for name in SOURCES},
+        "personalised": personalised,
         "missing_sources": list(missing_sources(readable)),
     }
 
@@ -164,48 +128,3 @@ def _append(
     with instance.store.reading() as connection:
         allowed = asking.permitted(connection, uscc, instance.clock.today())
     return {"accepted": len(rows), "refused": refused, "consent": "granted" if source in allowed else "none"}
-
-
-def _grant(instance: Instance, caller: Caller, uscc: str, source: str, body: ConsentBody) -> None:
-    today, now = instance.clock.today(), instance.clock.now()
-    row = enterprises.ConsentRow(
-        uscc=uscc,
-        source=source,
-        purpose=body.purpose,
-        recipient=body.recipient,
-        granted_on=today,
-        expires_on=body.expires_on,
-    )
-    entry = audit.Entry(
-        actor=caller.name,
-        action="consent_granted",
-        subject=f"{uscc}/{source}",
-        detail={"purpose": body.purpose, "recipient": body.recipient},
-    )
-
-    def change(connection: Connection) -> None:
-        enterprises.revoke(connection, uscc, source, body.purpose, body.recipient)
-        enterprises.grant(connection, [row], now)
-        audit.append(connection, entry, now)
-
-    instance.store.write(change)
-
-
-def _revoke(
-    instance: Instance, caller: Caller, uscc: str, source: str, purpose: str | None, recipient: str | None
-) -> int:
-    now = instance.clock.now()
-    entry = audit.Entry(
-        actor=caller.name,
-        action="consent_revoked",
-        subject=f"{uscc}/{source}",
-        detail={"purpose": purpose, "recipient": recipient},
-    )
-
-    def change(connection: Connection) -> int:
-        count = enterprises.revoke(connection, uscc, source, purpose, recipient)
-        if count:
-            audit.append(connection, entry, now)
-        return count
-
-    return instance.store.write(change)

@@ -11,9 +11,10 @@ from api.errors import FieldError
 from api.language import language_of
 from api.schemas import AssessBody, Day
 from api.service import instance_of, service_of
+from api.target_counters import counters
 from matcher.policy import InvalidFactsError, assess
-from matcher.policy.lists import PolicyEntry, policies, shown_counters
-from matcher.policy.targets import TargetAnswer, targets
+from matcher.policy.lists import PolicyEntry, policies
+from matcher.policy.targets import Cell, TargetAnswer, targets
 
 router = APIRouter(prefix="/v1", tags=["policies"])
 Anyone = Annotated[Caller, Depends(requires(*ROLES))]
@@ -57,13 +58,13 @@ async def yearly_targets(
     request: Request, _caller: Regulator, year: Annotated[int, Query(ge=2000, le=2099)]
 ) -> Response:
     """Every target of the plan for a year against what the store counts on its day; unknown where it cannot know."""
-    instance, language = instance_of(request), language_of(request)
-    day = instance.clock.today()
-    counters = shown_counters(instance.matcher.catalog.products, day)
-    answers = targets(counters, year, instance.matcher.rulebook)
+    service = service_of(request)
+    instance, language = service.instance, language_of(request)
+    counted = await service.admission.run(lambda: counters(instance, year))
+    answers = targets(counted, year, instance.matcher.rulebook)
     document = {
         "year": year,
-        "counted_on": day.isoformat(),
+        "counted_on": instance.clock.today().isoformat(),
         "items": [_target(each, language) for each in answers],
     }
     return Response(wire.encode(document), media_type="application/json")
@@ -109,6 +110,20 @@ def _target(answer: TargetAnswer, language: str) -> dict[str, Any]:
         "threshold": wire.decimal_text(target.threshold),
         "unit": target.unit,
         "counted": target.counted.in_language(language),
-        "observed": None if answer.observed is None else str(answer.observed),
+        "counted_from": None if answer.how is None else answer.how.in_language(language),
+        "observed": None if answer.observed is None else wire.decimal_text(answer.observed),
+        "at_most": None if answer.at_most is None else wire.decimal_text(answer.at_most),
         "reached": answer.reached,
+        "missing": [text.in_language(language) for text in answer.missing],
+        "breakdown": None if answer.breakdown is None else [_cell(*each) for each in answer.breakdown.items()],
+    }
+
+
+def _cell(group: str, cell: Cell | None) -> dict[str, Any]:
+    """A group of a breakdown; one too small to be shown is named, its figures are not."""
+    return {
+        "group": group,
+        "enterprises": None if cell is None else cell.enterprises,
+        "amount": None if cell is None else wire.decimal_text(cell.amount),
+        "suppressed": cell is None,
     }

@@ -16,7 +16,7 @@ from api.schemas import RecommendationBody
 from api.service import Service, instance_of, service_of
 from matcher.domain import Text
 from matcher.matching import Question
-from matcher.store import audit, recommendations
+from matcher.store import audit, enterprises, recommendations
 
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 Platform = Annotated[Caller, Depends(requires("platform"))]
@@ -72,12 +72,13 @@ def _answer(instance: Instance, body: RecommendationBody, language: str) -> aski
         stated = body.demand
         demand = asking.demand_of(connection, str(body.demand_id)) if stated is None else stated.demand()
         profile = asking.profile_of(instance, connection, demand.uscc, as_of)
+        personalised = body.personalised and enterprises.is_personalised(connection, demand.uscc)
     question = Question(
         demand=demand,
         as_of=as_of,
         profile=profile,
         top_n=body.top_n,
-        personalised=body.personalised,
+        personalised=personalised,
         include_unknown=body.include_unknown,
     )
     return asking.answer(instance.matcher, question, f"R-{secrets.token_hex(10)}", language)
@@ -104,6 +105,7 @@ def _outcome(
             "digest": made.digest,
             "demand_id": made.question.demand.demand_id,
             "as_of": made.question.as_of.isoformat(),
+            "personalised": made.question.personalised,
             "versions": wire.versions_json(made.found.versions),
             "shown": [item.product.product_id for item in made.found.items],
         },

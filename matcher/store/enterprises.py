@@ -114,6 +114,24 @@ def consents_among(connection: Connection, usccs: Sequence[str]) -> tuple[Consen
     return tuple(_consent(row) for row in connection.execute(_BY_USCC.where(consents.c.uscc.in_(usccs))))
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeptConsent:
+    """A consent as it stands in the book, revoked or not; ``consent_id`` grows with every grant."""
+
+    consent_id: int
+    consent: ConsentRow
+    revoked: bool
+
+
+def every_consent(connection: Connection, uscc: str) -> tuple[KeptConsent, ...]:
+    """Every consent an enterprise ever gave, revoked ones included, oldest first."""
+    query = select(consents).where(consents.c.uscc == uscc).order_by(consents.c.consent_id)
+    return tuple(
+        KeptConsent(consent_id=int(row.consent_id), consent=_consent(row), revoked=bool(row.revoked))
+        for row in connection.execute(query)
+    )
+
+
 def set_personalisation(connection: Connection, uscc: str, enabled: bool, recorded_at: datetime) -> None:
     """Say whether an enterprise's lists may be ordered by what is known of it."""
     connection.execute(personalisation.delete().where(personalisation.c.uscc == uscc))

@@ -141,20 +141,22 @@ def test_revoking_a_consent_drops_every_derived_column_at_once(client: Client, p
     demand = {"uscc": uscc, "amount_cny": "500000", "term_months": 12, "purpose": "working_capital"}
     answer = client.post("/v1/recommendations", json={"demand": demand}, headers=platform).json()
     assert source in answer["missing_sources"]
-    assert client.put(f"/v1/enterprises/{uscc}/consents/{source}", json={}, headers=platform).status_code == 200
+    leave = {"purpose": "financing_match", "recipient": "platform"}
+    assert client.put(f"/v1/enterprises/{uscc}/consents/{source}", json=leave, headers=platform).status_code == 200
     assert client.get(profile, headers=platform).json() == before
 
 
 def test_an_expired_consent_permits_nothing_after_its_last_day(client: Client, platform: dict[str, str]) -> None:
     uscc = known_enterprise(client, platform, 4)
     path = f"/v1/enterprises/{uscc}/consents/registry"
-    client.put(path, json={"expires_on": "2026-11-05"}, headers=platform)
+    leave = {"purpose": "financing_match", "recipient": "platform"}
+    client.put(path, json={**leave, "expires_on": "2026-11-05"}, headers=platform)
     told = [
         client.get(f"/v1/enterprises/{uscc}/profile?as_of={day}", headers=platform).json()["consents"]["registry"]
         for day in ("2026-11-05", "2026-11-06")
     ]
     assert told == ["granted", "none"]
-    client.put(path, json={}, headers=platform)
+    client.put(path, json=leave, headers=platform)
 
 
 def test_good_rows_go_in_and_bad_ones_are_named(client: Client, platform: dict[str, str]) -> None:
@@ -193,7 +195,8 @@ def test_a_row_sent_again_for_the_same_day_replaces_the_first(
 def test_a_consent_that_ended_before_it_began_is_refused(client: Client, platform: dict[str, str]) -> None:
     uscc = known_enterprise(client, platform, 4)
     path = f"/v1/enterprises/{uscc}/consents/registry"
-    answered = client.put(path, json={"expires_on": "2020-01-01"}, headers=platform)
+    ended = {"purpose": "financing_match", "recipient": "platform", "expires_on": "2020-01-01"}
+    answered = client.put(path, json=ended, headers=platform)
     assert answered.status_code == 422, answered.text
     assert answered.json()["errors"][0]["pointer"] == "/expires_on"
     told = client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json()

@@ -40,7 +40,8 @@ def filled(tmp_path: Path, fresh_database: FreshDatabase) -> Iterator[Store]:
 
 def everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
     with store.reading() as connection:
-        return {name: [tuple(row) for row in connection.execute(select(t))] for name, t in METADATA.tables.items()}
+        ordered = {name: select(t).order_by(*t.primary_key.columns) for name, t in METADATA.tables.items()}
+        return {name: [tuple(row) for row in connection.execute(query)] for name, query in ordered.items()}
 
 
 @pytest.fixture

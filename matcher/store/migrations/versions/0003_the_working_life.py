@@ -25,6 +25,14 @@ _ADDED = {
 }
 
 
+_HEAD = """
+INSERT INTO facts (name, value)
+SELECT 'audit_head', CAST(sequence AS VARCHAR(20)) || ':' || digest FROM audit
+WHERE sequence = (SELECT MAX(sequence) FROM audit)
+"""
+"""The audit states its head from here on: a store that has rows begins with the last of them."""
+
+
 def upgrade() -> None:
     """Make the tables, and the new columns of those there were."""
     for name, columns in _ADDED.items():
@@ -45,10 +53,12 @@ def upgrade() -> None:
     _matchmaking_events()
     _referrals()
     _anchors()
+    op.execute(_HEAD)
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.execute("DELETE FROM facts WHERE name = 'audit_head'")
     for name in _TABLES:
         op.drop_table(name)
     for name, columns in _ADDED.items():

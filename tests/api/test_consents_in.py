@@ -1,0 +1,85 @@
+"""Consents and the personalisation switch through the API."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.in_process import Client
+
+LEAVE = {"purpose": "lead_disclosure", "recipient": "institutions"}
+
+
+@pytest.fixture(scope="module")
+def uscc(client: Client, platform: dict[str, str]) -> str:
+    """An enterprise of the city."""
+    return str(client.get("/v1/enterprises?limit=50", headers=platform).json()["items"][20]["uscc"])
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({}, {"/purpose", "/recipient"}),
+        ({"purpose": "financing_match"}, {"/recipient"}),
+        ({"recipient": "platform"}, {"/purpose"}),
+        ({**LEAVE, "purpose": "anything"}, {"/purpose"}),
+        ({**LEAVE, "purpose": "*"}, {"/purpose"}),
+        ({**LEAVE, "recipient": "*"}, {"/recipient"}),
+        ({**LEAVE, "recipient": "I-none"}, {"/recipient"}),
+        ({**LEAVE, "expires_on": "2026-10-30"}, {"/expires_on"}),
+        ({**LEAVE, "forever": True}, {"/forever"}),
+    ],
+)
+def test_a_consent_says_what_for_and_to_whom_or_grants_nothing(
+    client: Client, platform: dict[str, str], uscc: str, body: dict[str, Any], pointers: set[str]
+) -> None:
+    before = client.get(f"/v1/enterprises/{uscc}/consents", headers=platform).json()
+    answered = client.put(f"/v1/enterprises/{uscc}/consents/registry", json=body, headers=platform)
+    assert answered.status_code == 422, answered.text
+    assert {each["pointer"] for each in answered.json()["errors"]} == pointers
+    assert client.get(f"/v1/enterprises/{uscc}/consents", headers=platform).json() == before
+
+
+def test_a_consent_without_a_last_day_ends_in_a_year_and_stands_in_the_list_until_revoked(
+    client: Client, platform: dict[str, str], uscc: str, catalogue: dict[str, Any]
+) -> None:
+    recipient = catalogue["institutions"][0]["institution_id"]
+    path = f"/v1/enterprises/{uscc}/consents/registry"
+    granted = client.put(path, json={**LEAVE, "recipient": recipient}, headers=platform).json()
+    assert (granted["granted_on"], granted["expires_on"]) == ("2026-10-31", "2027-10-31")
+
+    def state(query: str = "") -> str:
+        items = client.get(f"/v1/enterprises/{uscc}/consents?limit=200{query}", headers=platform).json()["items"]
+        return str(next(each["state"] for each in items if each["recipient"] == recipient))
+
+    assert [state(), state("&as_of=2027-10-31"), state("&as_of=2027-11-01"), state("&as_of=2026-10-30")] == [
+        "granted",
+        "granted",
+        "expired",
+        "upcoming",
+    ]
+    assert client.delete(f"{path}?recipient={recipient}", headers=platform).json()["revoked"] == 1
+    assert [state(), state("&as_of=2027-01-01")] == ["revoked", "revoked"]
+
+
+def test_switched_off_a_list_is_not_personalised_whatever_is_asked(
+    client: Client, platform: dict[str, str], uscc: str
+) -> None:
+    demand = {"uscc": uscc, "amount_cny": "500000", "term_months": 12, "purpose": "working_capital"}
+    switch = f"/v1/enterprises/{uscc}/personalisation"
+
+    def asked() -> dict[str, Any]:
+        body = {"demand": demand, "personalised": True}
+        found: dict[str, Any] = client.post("/v1/recommendations", json=body, headers=platform).json()
+        return found
+
+    assert asked()["personalised"] is True
+    assert client.put(switch, json={"enabled": False}, headers=platform).json()["personalised"] is False
+    off = asked()
+    assert off["personalised"] is False
+    assert {item["p_apply"] for item in off["items"]} == {None}
+    assert client.get(f"/v1/enterprises/{uscc}/profile", headers=platform).json()["personalised"] is False
+    replayed = client.post(f"/v1/recommendations/{off['recommendation_id']}/replay", headers=platform).json()
+    assert replayed["identical"] is True
+    assert client.put(switch, json={"enabled": "no"}, headers=platform).status_code == 422
+    client.put(switch, json={"enabled": True}, headers=platform)
+    assert asked()["personalised"] is True
