@@ -14,6 +14,7 @@ from api.instance import Instance
 from api.profiles import Row
 from api.world import PURPOSE, RECIPIENT
 from features.consent import Grant, permitted_sources
+from matcher.demand_states import OPEN, turns_possible
 from matcher.domain import Demand, Text
 from matcher.matching import Matcher, Question, Recommendation, Versions
 from matcher.standing import mask
@@ -41,19 +42,24 @@ class Answer:
 
 
 def demand_of(connection: Connection, demand_id: str) -> Demand:
-    """A demand of the library that still stands.
+    """A demand of the library that still stands open, whatever its leads did so far.
 
     Raises
     ------
     ProblemError
-        404 where there is none, 409 where it was withdrawn.
+        404 where there is none, 409 with its state as the code where it is a draft or came to an end.
     """
     kept = demands.find(connection, demand_id)
     if kept is None:
         raise errors.not_found(NO_DEMAND)
-    if kept.state != demands.State.PUBLISHED.value:
+    if demands.State(kept.state) not in OPEN:
+        can = ", ".join(turns_possible(demands.State(kept.state)))
         raise errors.conflict(
-            "withdrawn", Text(zh="该需求已撤回。", en="The demand was withdrawn; publish another one.")
+            kept.state,
+            Text(
+                zh=f"该需求当前为 {kept.state}，不再推荐；可执行：{can or '发布新需求'}。",
+                en=f"The demand is {kept.state}: nothing is recommended for it; possible: {can or 'publish another'}.",
+            ),
         )
     return kept.demand
 

@@ -82,6 +82,24 @@ def leads(
 
 
 @app.command()
+def tick() -> None:
+    """One round over the desk's clocks: remind, mark late, let expire. The running service does it by itself."""
+    from api.instance import open_instance
+    from api.pushing import run_clocks
+
+    instance = open_instance(Settings(), lambda _line: None)
+    try:
+        done = run_clocks(instance)
+    finally:
+        instance.close()
+    _say(
+        "clocks: nothing is due"
+        if done is None
+        else f"clocks: {done.reminded} reminded, {done.late} late, {done.expired} expired"
+    )
+
+
+@app.command()
 def bench(
     quick: Annotated[bool, typer.Option(help="A minute at most: the small city, few repetitions.")] = False,
     mlflow: Annotated[bool, typer.Option(help="Also measure mlflow models serve beside it.")] = True,

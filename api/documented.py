@@ -27,11 +27,11 @@ class Problem(BaseModel):
     errors: list[ProblemField] | None = None
 
 
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
+def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """The ``requestBody`` entry of a route that takes this model."""
     _BODIES[model.__name__] = model
     content: dict[str, Any] = {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+    return {"requestBody": {"required": required, "content": {"application/json": content}}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

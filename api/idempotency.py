@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fastapi import Request, Response
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ from matcher.domain import Text
 from matcher.store import idempotency
 from matcher.store.store import Store
 
+T = TypeVar("T")
 LONGEST_KEY = 200
 
 
@@ -28,13 +30,15 @@ class Outcome:
 
     Parameters
     ----------
+    change
+        May give the answer itself, where only the transaction knows it.
     kept
         What a replay is answered, where the answer itself holds a secret that must not be kept.
     """
 
     status: int
     answer: bytes
-    change: Callable[[Connection], None]
+    change: Callable[[Connection], bytes | None]
     kept: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -74,8 +78,8 @@ async def once(
     key = request.headers.get("idempotency-key")
     if key is None:
         outcome = await work()
-        await durable(store, outcome.change)
-        return _response(outcome.status, outcome.answer, outcome.headers)
+        made = await durable(store, outcome.change)
+        return _response(outcome.status, outcome.answer if made is None else made, outcome.headers)
     if not 0 < len(key) <= LONGEST_KEY or not key.isprintable() or not key.isascii():
         raise errors.invalid([FieldError(pointer="Idempotency-Key", detail=_BAD_KEY)])
     fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
@@ -89,35 +93,37 @@ async def once(
         in_flight.leave(caller.key_id, key)
 
 
-async def durable(store: Store, change: Callable[[Connection], object]) -> None:
-    """Make a change; returns once it is committed."""
-    await asyncio.wrap_future(store.submit(change))
+async def durable(store: Store, change: Callable[[Connection], T]) -> T:
+    """Make a change; what it gives, once it is committed."""
+    return await asyncio.wrap_future(store.submit(change))
 
 
 async def _first(
     caller: Caller, key: str, fingerprint: str, store: Store, work: Callable[[], Awaitable[Outcome]]
 ) -> Response:
     outcome = await work()
-    kept = idempotency.Answered(
-        caller=caller.key_id,
-        key=key,
-        fingerprint=fingerprint,
-        status=outcome.status,
-        answer=outcome.answer if outcome.kept is None else outcome.kept,
-    )
     now = store.clock.now()
 
-    def change(connection: Connection) -> None:
+    def change(connection: Connection) -> bytes:
+        made = outcome.change(connection)
+        answer = outcome.answer if made is None else made
+        kept = idempotency.Answered(
+            caller=caller.key_id,
+            key=key,
+            fingerprint=fingerprint,
+            status=outcome.status,
+            answer=answer if outcome.kept is None else outcome.kept,
+        )
         idempotency.keep(connection, kept, now)
-        outcome.change(connection)
+        return answer
 
     try:
-        await durable(store, change)
+        answer = await durable(store, change)
     except IntegrityError:
         if store.read(lambda connection: idempotency.find(connection, caller.key_id, key)) is not None:
             raise _in_flight() from None
         raise
-    return _response(outcome.status, outcome.answer, outcome.headers)
+    return _response(outcome.status, answer, outcome.headers)
 
 
 def _replayed(known: idempotency.Answered, fingerprint: str) -> Response:

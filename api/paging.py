@@ -62,6 +62,17 @@ def number_after(cursor: str | None) -> int | None:
     return int(text)
 
 
+def cut(items: Sequence[T], key: Callable[[T], str], limit: int) -> tuple[list[T], str | None]:
+    """The first ``limit`` items and the cursor of what follows; whoever asked the store asked for one more."""
+    shown = list(items[:limit])
+    return shown, encoded(key(shown[-1])) if len(items) > limit else None
+
+
+def after(cursor: str | None) -> str | None:
+    """The key a cursor stands after, ``None`` at the beginning; 422 where it is no cursor."""
+    return None if cursor is None else decoded(cursor)
+
+
 def encoded(key: str) -> str:
     """A cursor that stands after a key."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")

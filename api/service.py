@@ -14,6 +14,7 @@ from api.instance import Instance, open_instance
 from api.metrics import Metrics
 from api.oidc import Tokens
 from api.outbound import Guard
+from api.pushing import Pusher
 from api.rate_limit import RateLimits
 from api.settings import Settings
 from api.webhooks_delivery import Push
@@ -41,6 +42,7 @@ class Service:
         self.failure: str | None = None
         self.champion: ChampionWatch | None = None
         self.push: Push | None = None
+        self.pusher: Pusher | None = None
         self._instance = opened
         self._loading: threading.Thread | None = None
 
@@ -85,15 +87,23 @@ class Service:
             self.champion.stop()
         if self.push is not None:
             self.push.stop()
+        if self.pusher is not None:
+            self.pusher.stop()
         self.admission.close()
         gc.unfreeze()
         if self._instance is not None:
             self._instance.close()
 
+    def wake_pusher(self) -> None:
+        """A demand waits to be pushed; without a pusher in this process, another or the next start finds it."""
+        if self.pusher is not None:
+            self.pusher.wake()
+
     def _attend(self, instance: Instance) -> None:
         """Begin what goes on beside the requests."""
         self.champion = ChampionWatch(instance).start()
         self.push = Push(instance.store, self.metrics, self.guard).start()
+        self.pusher = Pusher(instance).start()
 
     def _load(self, say: Callable[[str], None], ready: Callable[[Instance], object]) -> None:
         try:

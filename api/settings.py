@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from matcher.desk_clocks import Clocks
+
 
 class Settings(BaseSettings):
     """Read from the environment by name; defaults serve a development instance on this machine alone.
@@ -37,6 +39,13 @@ class Settings(BaseSettings):
         ``OIDC_ROLE_CLAIM``, ``OIDC_INSTITUTION_CLAIM``: the claims that name role and institution.
     max_body_bytes
         ``MAX_BODY_BYTES``: larger request bodies are answered 413.
+    clocks_accept_days, clocks_contact_days, clocks_decide_days, clocks_renewal_days, clocks_expire_days
+        ``CLOCKS_…_DAYS``: days an institution has to claim, to contact, to decide, to decide a whitelisted renewal;
+        days a demand stands open without a desk at work.
+    clocks_working
+        ``CLOCKS_WORKING``: the institutions' days are working days of the PRC instead of calendar days.
+    clocks_tick_seconds
+        ``CLOCKS_TICK_SECONDS``: seconds between two looks at who is due.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
@@ -57,6 +66,13 @@ class Settings(BaseSettings):
     oidc_role_claim: str = "role"
     oidc_institution_claim: str = "institution_id"
     max_body_bytes: int = Field(default=4_194_304, ge=1_024)
+    clocks_accept_days: int = Field(default=1, ge=1, le=365)
+    clocks_contact_days: int = Field(default=3, ge=1, le=365)
+    clocks_decide_days: int = Field(default=10, ge=1, le=365)
+    clocks_renewal_days: int = Field(default=3, ge=1, le=365)
+    clocks_expire_days: int = Field(default=90, ge=1, le=3_650)
+    clocks_working: bool = False
+    clocks_tick_seconds: float = Field(default=60, gt=0)
 
     @model_validator(mode="after")
     def _whole_identity_provider(self) -> "Settings":
@@ -69,6 +85,18 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """URL of the store."""
         return self.database_url or f"sqlite:///{(self.matcher_home / 'matcher.db').resolve()}"
+
+    @property
+    def clocks(self) -> Clocks:
+        """By when institutions must answer."""
+        return Clocks(
+            accept=self.clocks_accept_days,
+            contact=self.clocks_contact_days,
+            decide=self.clocks_decide_days,
+            renewal=self.clocks_renewal_days,
+            expire=self.clocks_expire_days,
+            working=self.clocks_working,
+        )
 
     @property
     def city(self) -> Path:

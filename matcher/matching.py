@@ -25,6 +25,7 @@ from matcher.policy.fee_caps import CODE, guarantee_cap_verdicts
 from matcher.pricing import all_in_rates, price_offer, pricing_columns
 from matcher.ranker import Ranker
 from matcher.rating import Rating, RatingModel
+from matcher.reach import Reach, best_of_each
 from matcher.repair import near_misses
 from matcher.standing import Row, missing_sources, size_of
 
@@ -223,6 +224,21 @@ class Matcher:
     def judge(self, question: Question) -> Verdicts:
         """Verdicts alone, for whoever needs no list."""
         return self._judge(self._standing(question)[2], question)
+
+    def reach(self, question: Question) -> tuple[Reach, ...]:
+        """The institutions to offer a demand to, best first, each by its best product.
+
+        Only products whose every rule passes; where there is none, those with an unknown rule, and they say so.
+        """
+        verdicts = self.judge(question)
+        best = UNKNOWN + 1 if (verdicts.verdict > UNKNOWN).any() else UNKNOWN
+        rows = np.flatnonzero(verdicts.verdict == best)
+        if not len(rows):
+            return ()
+        columns = self.profile_columns(question.profile)
+        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
+        scores = self.ranker.predict(pair_rows(side, self._products, np.zeros(len(rows), dtype=np.intp), rows))
+        return best_of_each(self.catalog, rows, scores, self._prices[rows], VERDICTS[best])
 
     def _standing(self, question: Question) -> tuple[Rating | None, str, Standing]:
         rating = self.rate(question.profile)

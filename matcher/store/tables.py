@@ -62,6 +62,7 @@ demands = Table(
     Column("document", Text, nullable=False),
     Column("state", String(24), nullable=False),
     Column("published_on", Date, nullable=True, index=True),
+    Column("expires_on", Date, nullable=True, index=True),
     Column("recorded_at", String(40), nullable=False),
 )
 

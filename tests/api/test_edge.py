@@ -156,6 +156,7 @@ USES = [
     ("GET", "/v1/audit", {"analyst"}),
     ("POST", "/v1/demands", {"platform"}),
     ("GET", "/v1/demands/D-none", {"platform"}),
+    ("GET", "/v1/demands", {"platform"}),
     ("POST", "/v1/demands/D-none/withdraw", {"platform"}),
     ("POST", "/v1/webhooks", {"institution"}),
     ("GET", "/v1/webhooks", {"institution"}),
@@ -170,6 +171,13 @@ USES = [
     ("PUT", "/v1/subscriptions/lead.none", {"institution"}),
     ("GET", "/v1/stream/leads?last_event_id=none", {"institution"}),
     ("GET", "/v1/institutions/I-none/leads", {"institution"}),
+    ("POST", "/v1/demands/D-none/publish", {"platform"}),
+    ("POST", "/v1/demands/D-none/reopen", {"platform"}),
+    *[
+        ("POST", f"/v1/leads/L-none/{move}", {"institution"})
+        for move in ("claim", "contact", "due-diligence", "return", "decision", "sign", "disbursement", "repayment")
+    ],
+    ("GET", "/v1/refusal-reasons", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("POST", "/v1/policies/assess", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/policies", {"platform", "institution", "analyst", "regulator", "admin"}),
     ("GET", "/v1/targets?year=2023", {"regulator"}),

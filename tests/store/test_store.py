@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from matcher.demand_states import NotAllowedError, Turn
+from matcher.desk_clocks import Clocks
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment
 from matcher.store import (
     audit,
@@ -29,7 +31,9 @@ from matcher.store import (
 from matcher.store.clock import PinnedClock
 from matcher.store.database import StoreUnreachableError, open_database
 from matcher.store.documents import demand_from_document, demand_to_document
+from matcher.store.moves import Act
 from matcher.store.store import Store, open_store
+from matcher.store.turns import turn
 from matcher.store.writer import WriterClosedError
 from tests.conftest import FreshDatabase
 
@@ -201,11 +205,12 @@ def test_a_demand_is_withdrawn_once_and_keeps_its_moves(store: Store) -> None:
     store.write(lambda connection: demands.publish(connection, [kept], "platform:1", NOW))
     assert store.read(lambda connection: demands.find(connection, "D-1")) == kept
     assert store.read(lambda connection: demands.latest(connection, 5)) == (kept,)
-    store.write(lambda connection: demands.withdraw(connection, "D-1", "platform:1", NOW))
+    act = Act(actor="platform:1", now=NOW, today=DAY)
+    store.write(lambda connection: turn(connection, "D-1", Turn.WITHDRAW, act, Clocks()))
     assert store.read(lambda connection: demands.latest(connection, 5)) == ()
-    with pytest.raises(demands.NotMovableError, match="withdrawn"):
-        store.write(lambda connection: demands.withdraw(connection, "D-1", "platform:1", NOW))
-    assert store.write(lambda connection: demands.withdraw(connection, "D-2", "platform:1", NOW)) is None
+    with pytest.raises(NotAllowedError, match="withdrawn"):
+        store.write(lambda connection: turn(connection, "D-1", Turn.WITHDRAW, act, Clocks()))
+    assert store.write(lambda connection: turn(connection, "D-2", Turn.WITHDRAW, act, Clocks())) is None
 
 
 def test_a_revoked_consent_is_gone_and_a_later_one_stands(store: Store) -> None:

@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _ADDED = {
+    "demands": (sa.Column("expires_on", sa.Date(), nullable=True),),
     "keys": (
         sa.Column("scopes", sa.Text(), nullable=True),
         sa.Column("expires_at", sa.String(length=40), nullable=True),
@@ -38,6 +39,7 @@ def upgrade() -> None:
     for name, columns in _ADDED.items():
         for column in columns:
             op.add_column(name, column)
+    op.create_index("ix_demands_expires_on", "demands", ["expires_on"], unique=False)
     _leads()
     _push_queue()
     _outbox()
@@ -61,6 +63,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM facts WHERE name = 'audit_head'")
     for name in _TABLES:
         op.drop_table(name)
+    op.drop_index("ix_demands_expires_on", "demands")
     for name, columns in _ADDED.items():
         with op.batch_alter_table(name) as table:
             for column in columns:
@@ -98,9 +101,11 @@ def _leads() -> None:
         sa.Column("value", sa.Float(), nullable=True),
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("reminded_on", sa.Date(), nullable=True),
         sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("amount_cny", sa.String(length=40), nullable=True),
         sa.Column("annual_rate", sa.String(length=40), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("pushed_at", sa.String(length=40), nullable=True),
         sa.Column("changed_at", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("lead_id"),
