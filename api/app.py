@@ -9,12 +9,12 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import bodies, documented, errors
+from api import bodies, errors, openapi
 from api.instance import Instance
+from api.measured import Measured
 from api.metrics import Metrics
 from api.routers import (
     audit,
@@ -89,9 +89,11 @@ def create_app(
 
     app = FastAPIOffline(title="credit-matcher", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
     app.state.service = Service(settings, opened)
+    app.state.service.metrics.registry.register(Measured(app.state.service))
     errors.install(app)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
     app.add_middleware(Counted, metrics=app.state.service.metrics)
+    app.add_middleware(Heads)
     for router in ROUTERS:
         app.include_router(router.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
@@ -143,12 +145,25 @@ class Counted:
             )
 
 
+class Heads:
+    """Answers HEAD as the GET of the same path without its body; a stream has none to leave out: 405."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"].startswith(stream.router.prefix):
+            await self._app(scope, receive, send)
+            return
+
+        async def bare(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, bare)
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        components = schema.setdefault("components", {})
-        components.setdefault("schemas", {}).update(documented.schemas())
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        schema["security"] = [{"key": []}]
-        app.openapi_schema = schema
+        app.openapi_schema = openapi.build(app)
     return app.openapi_schema

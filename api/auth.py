@@ -9,6 +9,7 @@ from fastapi import Request
 from api import errors
 from api.keyring import ROLES, Caller, Keyring
 from api.oidc import Tokens
+from api.parameters import refuse_unknown
 
 __all__ = ["ROLES", "Caller", "Keyring", "caller_of", "requires", "scope_of"]
 
@@ -38,10 +39,12 @@ async def caller_of(request: Request, allowed: tuple[str, ...]) -> Caller:
 
 
 def requires(*allowed: str) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
-    """A dependency that lets these roles in."""
+    """A dependency that lets these roles in, with query parameters the route knows."""
 
     async def dependency(request: Request) -> Caller:
-        return await caller_of(request, allowed)
+        caller = await caller_of(request, allowed)
+        refuse_unknown(request)
+        return caller
 
     dependency.__name__ = "requires_" + "_".join(allowed)
     return dependency

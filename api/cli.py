@@ -12,7 +12,7 @@ from rich.console import Console
 from api.keys_cli import app as keys_app
 from api.loading import load
 from api.records_cli import audit_app, retention
-from api.settings import Settings
+from api.settings import Settings, settings_of_environment
 from api.store_cli import backup, restore
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -30,7 +30,7 @@ def run() -> None:
     """Serve; the first time the default city is built and loaded. PORT, HOST, DATABASE_URL and MATCHER_HOME decide."""
     from api.serving import serve
 
-    settings = Settings()
+    settings = settings_of_environment()
     _ensure_city(settings)
     sys.exit(serve(settings, _say))
 
@@ -47,7 +47,7 @@ def recommend(
 
     if form not in FORMS:
         raise typer.BadParameter(f"one of {', '.join(FORMS)}")
-    settings = Settings()
+    settings = settings_of_environment()
     _ensure_city(settings)
     sys.exit(show_recommendation(settings, demand_id, top, language, form, _say))
 
@@ -71,7 +71,7 @@ def leads(
     for file, ending in ((xlsx, ".xlsx"), (csv, ".csv")):
         if file is not None and file.suffix != ending:
             raise typer.BadParameter(f"the file's name must end in {ending}")
-    settings = Settings()
+    settings = settings_of_environment()
     _ensure_city(settings)
     files: list[Path | None] = [file for file in (xlsx, csv) if file is not None]
     for file in files or [None]:
@@ -87,7 +87,7 @@ def tick() -> None:
     from api.instance import open_instance
     from api.pushing import run_clocks
 
-    instance = open_instance(Settings(), lambda _line: None)
+    instance = open_instance(settings_of_environment(), lambda _line: None)
     try:
         done = run_clocks(instance)
     finally:
@@ -107,7 +107,7 @@ def bench(
     """Measure everything that is promised and print one JSON; progress goes to stderr."""
     from api.bench import measure
 
-    settings = Settings()
+    settings = settings_of_environment()
     if not quick:
         _ensure_city(settings)
     sys.stdout.write(json.dumps(measure(settings, quick=quick, with_mlflow=mlflow, say=_say), indent=1) + "\n")

@@ -31,6 +31,9 @@ def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """The ``requestBody`` entry of a route that takes this model."""
     _BODIES[model.__name__] = model
     content: dict[str, Any] = {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}
+    extra = model.model_config.get("json_schema_extra")
+    if isinstance(extra, dict) and isinstance(shown := extra.get("examples"), list):
+        content["example"] = shown[0]
     return {"requestBody": {"required": required, "content": {"application/json": content}}}
 
 

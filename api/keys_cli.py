@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.settings import Settings
+from api.settings import settings_of_environment
 
 if TYPE_CHECKING:
     from matcher.store.store import Store
@@ -86,7 +86,7 @@ def _store() -> "Iterator[Store]":
     from matcher.store.clock import SystemClock
     from matcher.store.store import open_store
 
-    store = open_store(Settings().database, SystemClock())
+    store = open_store(settings_of_environment().database, SystemClock())
     try:
         yield store
     finally:

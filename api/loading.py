@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api.settings import Settings
+from api.settings import settings_of_environment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def load(
     beside = refused or file.with_name(file.name + ".refused.csv")
     if read.refusals:
         write_refusals(beside, read.refusals)
-    store = open_store(Settings().database, SystemClock())
+    store = open_store(settings_of_environment().database, SystemClock())
     try:
         rows = append(store, source, read.frame)
     finally:

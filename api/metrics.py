@@ -1,4 +1,10 @@
-"""What the service counts about itself, for Prometheus; nothing personal among it."""
+"""What the service counts about itself as it works, for Prometheus; nothing personal among it.
+
+``matcher_requests_total`` {route, status}, ``matcher_request_seconds`` {route}, ``matcher_recommend_stage_seconds``
+{stage}, ``matcher_recommend_in_flight``, ``matcher_refused_total``, ``matcher_push_delay_seconds`` {channel} and
+``matcher_push_attempts_total`` {channel, outcome} stand here; what is counted only when asked for stands in
+``measured``.
+"""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -24,8 +30,6 @@ class Metrics:
         )
         self.in_flight = Gauge("matcher_recommend_in_flight", "Recommendations in work.", registry=self.registry)
         self.refused = Counter("matcher_refused", "Requests refused as too many.", registry=self.registry)
-        self.waiting = Gauge("matcher_store_waiting", "Changes waiting for the writer.", registry=self.registry)
-        self.commits = Gauge("matcher_store_commits", "Commits since the start.", registry=self.registry)
         self.push_delay = Histogram(
             "matcher_push_delay_seconds",
             "From the moment a thing happened to the first delivery of its message.",

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.settings import Settings
+from api.settings import Settings, settings_of_environment
 
 if TYPE_CHECKING:
     from matcher.store.store import Store
@@ -33,7 +33,7 @@ def verify_audit(
     from matcher.store.clock import SystemClock
     from matcher.store.store import open_store
 
-    settings = Settings()
+    settings = settings_of_environment()
     try:
         known = (
             None if checkpoint is None else read_checkpoint(checkpoint, signing_key(_key(key, settings), make=False))
@@ -67,7 +67,7 @@ def checkpoint_audit(
     from matcher.store.clock import SystemClock
     from matcher.store.store import open_store
 
-    settings = Settings()
+    settings = settings_of_environment()
     store = open_store(settings.database, SystemClock())
     try:
         with store.reading() as connection:
@@ -96,7 +96,7 @@ def retention(
     from matcher.store.retention import AUDIT, old, prune
     from matcher.store.store import open_store
 
-    settings = Settings()
+    settings = settings_of_environment()
     store = open_store(settings.database, SystemClock())
     try:
         today = store.clock.today()

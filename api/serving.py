@@ -1,5 +1,6 @@
 """Runs the app under uvicorn and, once it answers, prints one curl line whose answer is a real recommendation."""
 
+import errno
 import json
 import socket
 import sys
@@ -26,6 +27,11 @@ _WANTED = 10
 def serve(settings: Settings, say: Callable[[str], None]) -> int:
     """Serve until interrupted; the exit status."""
     configure(settings.log_level or ("info" if settings.is_production else "warning"))
+    try:
+        listening = listen(settings.host, settings.port)
+    except OSError as error:
+        say(f"not started: {_no_address(settings, error)}")
+        return 1
     app = create_app(settings, say=say, ready=ensure_keys)
     server = Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", access_log=False))
 
@@ -42,11 +48,12 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
 
     threading.Thread(target=introduce, name="introduction", daemon=True).start()
     try:
-        server.run()
+        server.run([listening])
     except KeyboardInterrupt:
         say("stopped: on request")
     finally:
         server.stopping.set()
+        listening.close()
     return 1 if app.state.service.failure else 0
 
 
@@ -63,6 +70,36 @@ class Server(uvicorn.Server):
         if isinstance(app, FastAPI):
             app.state.service.part()
         await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there, taken before anything is loaded.
+
+    Raises
+    ------
+    OSError
+        If the port is taken or the host is none of this machine.
+    """
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    opened = socket.socket(family, kind)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen()
+    except OSError:
+        opened.close()
+        raise
+    opened.set_inheritable(True)
+    return opened
+
+
+def _no_address(settings: Settings, error: OSError) -> str:
+    place = f"{settings.host}, port {settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{place} is taken by another program; stop it, or set PORT to a free one."
+    if error.errno == errno.EACCES:
+        return f"{place} may not be listened on by this user; set PORT to 1024 or above."
+    return f"{place} cannot be listened on ({error.strerror}); set HOST to an address of this machine."
 
 
 def promising_demand(instance: Instance, as_of: date) -> str:

@@ -1,9 +1,9 @@
 """What the environment decides: where to listen, where the store is, where the home is, development or production."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from matcher.desk_clocks import Clocks
@@ -112,3 +112,22 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether nothing may be made up."""
         return self.matcher_mode == "production"
+
+
+def settings_of_environment() -> Settings:
+    """The settings, or the end of the command with one line for every variable that cannot be.
+
+    Raises
+    ------
+    SystemExit
+        With what is wrong and with which variable; never with its value, which may be a secret.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{_variable(one)}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
+        raise SystemExit("\n".join(f"not started: {line}" for line in lines)) from None
+
+
+def _variable(error: Any) -> str:
+    return str(error["loc"][0]).upper() if error["loc"] else "environment"

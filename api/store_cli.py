@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.settings import Settings
+from api.settings import settings_of_environment
 
 _SAY = Console(stderr=True, highlight=False)
 
@@ -19,7 +19,7 @@ def backup(
     from matcher.store.backup import backup as write
     from matcher.store.database import open_database
 
-    database = open_database(Settings().database)
+    database = open_database(settings_of_environment().database)
     try:
         found = write(database, file, _say)
     finally:
@@ -35,7 +35,7 @@ def restore(
     from matcher.store.backup import restore as read
 
     try:
-        found = read(Settings().database, file, _say)
+        found = read(settings_of_environment().database, file, _say)
     except BackupError as error:
         _say(str(error))
         sys.exit(1)

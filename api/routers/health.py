@@ -1,5 +1,6 @@
 """Liveness, readiness, metrics: open to anyone, and nothing personal in them."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -31,12 +32,8 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics", summary="指标 · Metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
-    service = service_of(request)
-    if not service.missing():
-        writer = service.instance.store.writer
-        service.metrics.waiting.set(writer.depth)
-        service.metrics.commits.set(writer.commits)
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    registry = service_of(request).metrics.registry
+    return Response(await asyncio.to_thread(generate_latest, registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _standing(service: Service) -> dict[str, Any]:

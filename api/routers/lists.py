@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import ROLES, Caller, requires
+from api.schemas import Day
 from api.service import instance_of
 from matcher.policy.lists import PolicyRow, ProductRow, column_names, list_version, policy_rows, product_rows
 
@@ -27,9 +28,9 @@ async def download(
     name: Literal["products", "policies"],
     form: Literal["csv", "xlsx"],
     _caller: Anyone,
-    as_of: date | None = None,
+    as_of: Day | None = None,
 ) -> Response:
-    """A list in its present edition; ``ETag`` is its version."""
+    """A list in its present edition; ``ETag`` is its version, and what is held already is not sent again."""
     instance = instance_of(request)
     day = as_of or instance.clock.today()
     rows: Sequence[ProductRow] | Sequence[PolicyRow]
@@ -41,16 +42,27 @@ async def download(
         rows = policy_rows(day, instance.matcher.rulebook)
         header = column_names(PolicyRow)
     version = list_version(rows)
+    headers = {"ETag": f'"{version}"', "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if is_held(request.headers.get("if-none-match", ""), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
     table = [astuple(row) for row in rows]
     content = _csv(header, table) if form == "csv" else _xlsx(name, header, table, version, day)
     return Response(
         content,
         media_type="text/csv; charset=utf-8" if form == "csv" else _XLSX,
-        headers={
-            "ETag": f'"{version}"',
-            "Content-Disposition": f'attachment; filename="{name}-{day.isoformat()}-{version}.{form}"',
-        },
+        headers=headers
+        | {"Content-Disposition": f'attachment; filename="{name}-{day.isoformat()}-{version}.{form}"'},
     )
+
+
+def is_held(if_none_match: str, tag: str) -> bool:
+    """Whether a caller holds the version with this tag already.
+
+    >>> is_held('"a", W/"b"', '"b"'), is_held("*", '"b"'), is_held('"a"', '"b"')
+    (True, True, False)
+    """
+    held = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return "*" in held or tag in held
 
 
 def harmless(cell: Cell) -> str:

@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from api import bodies, errors, wire
 from api.auth import ROLES, Caller, requires
+from api.documented import body_of
 from api.errors import FieldError
 from api.instance import Instance
 from api.language import language_of
 from api.paging import DEFAULT, MOST, Page, page
+from api.product_body import ProductBody
 from api.schemas import Number
 from api.service import instance_of, service_of
 from matcher.catalog import Catalog, InvalidProductError, parse_product, product_json
@@ -66,7 +68,7 @@ async def one(request: Request, product_id: ProductId, _caller: Anyone) -> Respo
     return Response(wire.encode(document), media_type="application/json")
 
 
-@router.put("/{product_id}", summary="更新产品 · New version")
+@router.put("/{product_id}", summary="更新产品 · New version", openapi_extra=body_of(ProductBody))
 async def put(request: Request, product_id: ProductId, caller: Editor) -> Response:
     """A new version of a product: validated, kept beside the old ones, and in every list from the next request on."""
     service = service_of(request)

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 import httpx
 from fastapi import FastAPI
 
+from tests.api.documented_answers import body_fault, fault_of
+
 T = TypeVar("T")
 
 
 class Client:
-    """Blocking requests to an app; errors of the app come back as its own 500."""
+    """Blocking requests to an app; errors of the app come back as its own 500, and no answer may be undocumented."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
@@ -21,6 +23,14 @@ class Client:
         self._thread.start()
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self.asynchronous = httpx.AsyncClient(transport=transport, base_url="http://matcher.test", timeout=60)
+        self.asynchronous.event_hooks = {"response": [self._hold]}
+
+    async def _hold(self, response: httpx.Response) -> None:
+        """Whatever the app answers, in whichever test, must stand in its OpenAPI document."""
+        assert (fault := fault_of(self.app, response.request, response)) is None, fault
+        if response.headers.get("content-type", "").endswith("json"):
+            await response.aread()
+            assert (fault := body_fault(self.app, response.request, response)) is None, fault
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the client's loop."""
