@@ -4,7 +4,7 @@ Whoever calls says where profiles come from; everything else is read here. Nothi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from time import perf_counter
 
@@ -100,7 +100,7 @@ def replan(
     Parameters
     ----------
     examination
-        Curve to plan with; else the ranker's, with the interval the table in service has of that very curve.
+        Curve to plan with; else the one of the table in service where that was estimated, else the ranker's.
     advance
         Given the number of demands, gives what to call with the number scored after each block.
     """
@@ -123,7 +123,7 @@ def replan(
         as_of=as_of,
         sent=queue.sent,
         decided=queue.decided,
-        examination=examination or _with_interval(curve_of(matcher), before),
+        examination=examination or _curve(matcher, before),
         advance=advance(len(queue.demands)),
     )
     planned = perf_counter()
@@ -169,7 +169,8 @@ def current_table(connection: Connection) -> PriceTable | None:
     return None if document is None else PriceTable.from_json(document)
 
 
-def _with_interval(curve: Examination, before: PriceTable | None) -> Examination:
-    if before is None or curve.low or before.examination.chance != curve.chance:
-        return curve
-    return replace(curve, low=before.examination.low, high=before.examination.high)
+def _curve(matcher: Matcher, before: PriceTable | None) -> Examination:
+    """The curve last estimated with an interval, else the ranker's: a refresh estimates nothing anew."""
+    if before is not None and before.examination.low:
+        return before.examination
+    return curve_of(matcher)
