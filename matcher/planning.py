@@ -15,6 +15,7 @@ from matcher.eligibility import UNKNOWN
 from matcher.exposure import MAX_APPLICATIONS
 from matcher.market import Examination, Plan, PriceTable, ReviewCapacity, ReviewQueue, plan_blocks
 from matcher.market.candidates import Blocks
+from matcher.market.floor import exposure_floor
 from matcher.market.inbound import Inbound, inbound
 from matcher.market.leads import lead_rows
 from matcher.market.prices import extended
@@ -28,8 +29,6 @@ NEW_DAYS = 90
 
 _SCORED_AT_ONCE = 256
 _DENSE_PAIRS = 2_000_000
-_FAIR_SHARE = 0.8
-_FLOOR_SHARE = 0.5
 _MOST_LOST = 0.02
 Advance = Callable[[int], None]
 
@@ -254,18 +253,10 @@ def _views(plan: Plan, curve: Floats, products: int) -> Floats:
 
 
 def _floor(catalog: Catalog, owner: NDArray[np.int64], room: Floats, views: Floats, as_of: date) -> Floats | None:
-    """Least views of products of small institutions and of new ones, in proportion to capacity; ``None`` where they
-    have their share already."""
-    known = np.where(np.isfinite(room), room, 0.0)
-    fair = views.sum() * known / max(known.sum(), 1.0)
-    share = fair[owner] / np.maximum(np.bincount(owner, minlength=room.size), 1)[owner]
     small = np.array([one.is_small for one in catalog.institutions.values()], dtype=bool)[owner]
     first = as_of - timedelta(days=NEW_DAYS)
     new = np.array([first < product.valid_from <= as_of for product in catalog.products], dtype=bool)
-    short = views[small].sum() < _FAIR_SHARE * share[small].sum()
-    if not short and not (views[new] < _FLOOR_SHARE * share[new]).any():
-        return None
-    return np.where(small | new, _FLOOR_SHARE * share, 0.0)
+    return exposure_floor(views, owner, room, small=small, new=new)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ from matcher.store.store import Store, open_store
 from training.examination import examination_curve
 from training.progress import steps
 
-_LEAST_DRAWN = 2_000
+_LEAST_DRAWN = 500
 
 
 class NothingToPlanError(Exception):
@@ -87,7 +87,10 @@ def estimated(world: Path, day: date) -> Examination | None:
     shown = shown[pd.to_datetime(shown["shown_on"]) <= pd.Timestamp(day)]
     if int(shown["explored"].sum()) < _LEAST_DRAWN:
         return None
-    curve = examination_curve(shown, positions=TOP_N)
+    try:
+        curve = examination_curve(shown, positions=TOP_N)
+    except ValueError:  # nobody looked at the first line drawn: nothing to compare with
+        return None
     drawn = int(curve.exposures.sum())
     chance, low, high = ([round(float(value), 6) for value in each] for each in (curve.chance, curve.low, curve.high))
     source = f"log of {world.name} until {day.isoformat()}, {drawn} drawn lines"
