@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from api.instance import Instance
+from api.instance import Instance, open_instance
 from api.profiles import Row
 from api.settings import Settings
 from matcher.market import PriceTable, ReviewCapacity
@@ -205,11 +205,7 @@ class PriceWatch:
 
 
 def main() -> None:
-    """Plan once for the instance that the environment describes, out of the way of everything else."""
-    from api.instance import open_instance
-
-    if hasattr(os, "nice"):
-        os.nice(_LOWEST_PRIORITY)
+    """Plan once for the instance that the environment describes."""
     instance = open_instance(Settings(), lambda _line: None)
     try:
         plan_now(instance)
@@ -237,4 +233,6 @@ def _profiles(instance: Instance, codes: Sequence[str], day: date) -> list[Row]:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(_LOWEST_PRIORITY)
     main()

@@ -17,6 +17,7 @@ from matcher.matching import Matcher
 from matcher.planning import Advance, MarketPlan, Sent, curve_of, plan_market
 from matcher.standing import Row, mask
 from matcher.store import audit, lead_lists, marketplace, officers, prices, queues
+from matcher.store.database import lock_audit
 from matcher.store.store import Store
 
 PURPOSE, RECIPIENT = "financing_match", "platform"
@@ -135,6 +136,7 @@ def replan(
 def put_into_service(connection: Connection, plan: MarketPlan, store: Store, actor: str) -> None:
     """Keep a plan's prices and lists and make them the current ones in the caller's transaction."""
     now, table = store.clock.now(), plan.prices
+    lock_audit(connection)  # two processes may have made the same plan: one after the other
     prices.keep(connection, table.version, table.as_of, table.to_json(), now)
     first = next(iter(plan.lists), "")
     if lead_lists.find(connection, plan.lists_version, first) is None:

@@ -1,12 +1,13 @@
 """Officers and reviews of each institution, month by month, as reported; one row an institution and month."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from matcher.store.clock import moment
+from matcher.store.database import put
 from matcher.store.tables_platform import officers
 
 
@@ -32,25 +33,8 @@ class OfficerMonth:
 def keep(connection: Connection, months: Iterable[OfficerMonth], recorded_at: datetime) -> None:
     """Keep months; one kept before is replaced by what is reported now."""
     when = moment(recorded_at)
-    rows = [
-        {
-            "institution_id": month.institution_id,
-            "period": month.period,
-            "officers": month.officers,
-            "capacity": month.capacity,
-            "reviewed": month.reviewed,
-            "recorded_at": when,
-        }
-        for month in months
-    ]
-    for row in rows:
-        connection.execute(
-            delete(officers).where(
-                officers.c.institution_id == row["institution_id"], officers.c.period == row["period"]
-            )
-        )
-    if rows:
-        connection.execute(officers.insert(), rows)
+    for month in months:
+        put(connection, officers, {**asdict(month), "recorded_at": when})
 
 
 def months_until(connection: Connection, day: date) -> tuple[OfficerMonth, ...]:

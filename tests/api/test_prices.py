@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -31,10 +31,14 @@ REQUESTS = 48
 
 
 @pytest.fixture(scope="module")
-def planned(world: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def planned(
+    world: Path, models: Path, tmp_path_factory: pytest.TempPathFactory, fresh_database: Callable[[Path], str]
+) -> Iterator[Instance]:
     """An instance of its own with a first plan."""
     home = tmp_path_factory.mktemp("prices")
-    settings = Settings(matcher_home=home, matcher_city=world, matcher_models=models, database_url="", explore=0.1)
+    settings = Settings(
+        matcher_home=home, matcher_city=world, matcher_models=models, database_url=fresh_database(home), explore=0.1
+    )
     opened = open_instance(settings, lambda _line: None)
     assert opened.matcher.versions.prices == "none"
     prices.plan_now(opened)
@@ -254,3 +258,14 @@ def test_the_watch_follows_by_itself_and_ends_when_told(planned: Instance) -> No
         threading.Event().wait(0.01)
     watch.stop()
     assert planned.matcher.versions.prices == newer.version
+
+
+def test_another_process_plans_for_the_same_instance(planned: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices.plan_now(planned)
+    expected = planned.matcher.versions.prices
+    publish(planned, other(table_of(planned), 95))
+    for name, value in planned.settings.environment.items():
+        monkeypatch.setenv(name, value)
+    prices.main()
+    assert prices.PriceWatch(planned).look() or planned.matcher.versions.prices == expected
+    assert planned.matcher.versions.prices == expected

@@ -1,6 +1,6 @@
 """What a plan is made from: officers' months, open demands, files sent and what may be read, as kept."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -19,8 +19,8 @@ OWNERS = {"P-1": "B-1", "P-2": "B-1", "P-3": "B-2"}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'queues.db'}", PinnedClock(day=DAY))
+def store(tmp_path: Path, fresh_database: Callable[[Path], str]) -> Iterator[Store]:
+    opened = open_store(fresh_database(tmp_path), PinnedClock(day=DAY))
     yield opened
     opened.close()
 
