@@ -85,6 +85,12 @@ class Exposure:
             draws=draws_of(seed, top_n) if explore > 0.0 else None,
         )
 
+    def charged(self, rows: NDArray[np.intp], as_of: date) -> Floats:
+        """What a review of each product in ``rows`` costs on a day; nothing where the table is too far from it."""
+        if self.table is None or self.table.is_stale(as_of):
+            return np.zeros(len(rows))
+        return np.minimum(self.price, PRICE_CEILING)[self.owner[rows]]
+
     def queue_texts(self, rows: NDArray[np.intp], price: Floats, as_of: date) -> tuple[Text | None, ...]:
         """Why a review costs what it costs, per item; ``None`` where it costs nothing."""
         return tuple(

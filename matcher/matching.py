@@ -227,7 +227,7 @@ class Matcher:
         columns = self.profile_columns(question.profile)
         side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
         scores = self.ranker.predict(pair_rows(side, self._products, np.zeros(len(rows), dtype=np.intp), rows))
-        return best_of_each(self.catalog, rows, scores, self._prices[rows], VERDICTS[best])
+        return best_of_each(self.catalog, rows, scores, self._exposure.charged(rows, question.as_of), VERDICTS[best])
 
     def _standing(self, question: Question) -> tuple[Rating | None, str, Standing]:
         rating = self.rate(question.profile)
