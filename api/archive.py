@@ -1,20 +1,22 @@
 """Versions that are not in service any more, loaded when an answer made with them is asked for again.
 
-Catalogues and laws come from the store, models and ratings from their folders; a few of each stay in memory.
+Catalogues, laws and prices come from the store, models and ratings from their folders; a few of each stay in memory.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
 from matcher.catalog import Catalog
-from matcher.matching import Matcher, Versions
+from matcher.market import PriceTable
+from matcher.matching import NO_PRICES, Matcher, Versions
 from matcher.policy import Rulebook
 from matcher.ranker import BundleError, Ranker
 from matcher.rating import RatingModel, RatingModelError
-from matcher.store import marketplace, rulebooks
+from matcher.store import marketplace, prices, rulebooks
 from matcher.store.store import Store
 
 T = TypeVar("T")
@@ -39,6 +41,7 @@ class Archive:
         self._store, self._models = store, models
         self._catalogs, self._rulebooks = _Few[Catalog](), _Few[Rulebook]()
         self._rankers, self._ratings = _Few[Ranker](), _Few[RatingModel]()
+        self._prices = _Few[PriceTable]()
         self._matchers = _Few[Matcher]()
 
     def matcher(self, running: Matcher, wanted: Versions) -> Matcher:
@@ -55,14 +58,17 @@ class Archive:
 
     def _made(self, running: Matcher, wanted: Versions) -> Matcher:
         now = running.versions
+        if replace(wanted, prices=now.prices) == now:
+            return running.with_prices(self._price_table(wanted.prices))
         made = Matcher(
             running.catalog if wanted.catalog == now.catalog else self._catalog(wanted.catalog),
             running.ranker if wanted.model == now.model else self._ranker(wanted.model),
             running.rating if wanted.rating == now.rating else self._rating(wanted.rating),
             running.rulebook if wanted.policy == now.policy else self._rulebook(wanted.policy),
+            running.prices if wanted.prices == now.prices else self._price_table(wanted.prices),
         )
         if made.versions != wanted:
-            raise NoSuchVersionError(f"features {wanted.features}, prices {wanted.prices}")
+            raise NoSuchVersionError(f"features {wanted.features}")
         return made
 
     def _catalog(self, version: str) -> Catalog:
@@ -82,6 +88,18 @@ class Archive:
             return Rulebook.from_texts(texts)
 
         return self._rulebooks.get(version, load)
+
+    def _price_table(self, version: str) -> PriceTable | None:
+        if version == NO_PRICES:
+            return None
+
+        def load() -> PriceTable:
+            document = self._store.read(lambda connection: prices.archived(connection, version))
+            if document is None:
+                raise NoSuchVersionError(f"prices {version} (the store has never kept them)")
+            return PriceTable.from_json(document)
+
+        return self._prices.get(version, load)
 
     def _ranker(self, version: str) -> Ranker:
         def load() -> Ranker:

@@ -101,6 +101,8 @@ def answer(matcher: Matcher, question: Question, recommendation_id: str, languag
         "top_n": question.top_n,
         "personalised": question.personalised,
         "include_unknown": question.include_unknown,
+        "explore": question.explore,
+        "seed": question.seed,
         "versions": wire.versions_json(matcher.versions),
     }
     return Answer(
@@ -129,5 +131,8 @@ def replayed(instance: Instance, inputs: bytes) -> Answer:
         top_n=stored["top_n"],
         personalised=stored["personalised"],
         include_unknown=stored["include_unknown"],
+        explore=stored.get("explore", 0.0),
+        seed=stored.get("seed", ""),
+        by_relevance="seed" not in stored,
     )
     return answer(matcher, question, stored["recommendation_id"], stored["language"])

@@ -22,6 +22,7 @@ import numpy as np
 from api import asking
 from api.bench_http import measure_http
 from api.bench_mlflow import measure_mlflow
+from api.bench_prices import measure_plan, measure_serving
 from api.instance import Instance, open_instance
 from api.keys import ensure_keys
 from api.settings import Settings
@@ -131,9 +132,11 @@ def _measure_all(bench: _Bench, scratch: Path, with_mlflow: bool) -> None:
         bench.found["first_start_seconds"] = round(time.perf_counter() - since, 2)
         bench.found["products"] = len(instance.matcher.catalog)
         bench.remember("start")
+        bench.part("plan", lambda: measure_plan(instance))
         questions = _questions(instance, bench.effort.demands)
         bench.part("catalogue_compile", lambda: _catalogue(instance))
         bench.part("recommend_in_process", lambda: _in_process(instance, questions, bench.effort.rounds))
+        bench.part("serving_at_prices", lambda: measure_serving(instance, questions, bench.effort.rounds))
         bench.part("policy", lambda: _policy(instance, questions[0].as_of))
         bench.part("bulk_scoring", lambda: _bulk(instance, questions, bench.effort.pairs))
         asked = [str(question.demand.demand_id) for question in questions]
@@ -159,7 +162,11 @@ def _questions(instance: Instance, count: int) -> list[Question]:
     with instance.store.reading() as connection:
         return [
             Question(
-                demand=kept.demand, as_of=day, profile=asking.profile_of(instance, connection, kept.demand.uscc, day)
+                demand=kept.demand,
+                as_of=day,
+                profile=asking.profile_of(instance, connection, kept.demand.uscc, day),
+                explore=instance.settings.explore,
+                seed=str(kept.demand.demand_id),
             )
             for kept in demands.latest(connection, count)
         ]

@@ -9,7 +9,6 @@ import threading
 import structlog
 
 from api.instance import Instance
-from matcher.matching import Matcher
 from matcher.ranker import BundleError, Ranker, champion_directory
 
 _LOG = structlog.get_logger(__name__)
@@ -64,7 +63,7 @@ class ChampionWatch:
             raise BundleError(f"{named.name} says it is {ranker.version}: a bundle keeps the folder it was written to")
         with self._instance.put_lock:
             running = self._instance.matcher
-            self._instance.matcher = Matcher(running.catalog, ranker, running.rating, running.rulebook)
+            self._instance.matcher = running.with_ranker(ranker)
         _LOG.info("champion in service", model=ranker.version, before=running.versions.model)
         return True
 

@@ -13,12 +13,14 @@ from api.keyring import Keyring
 from api.lead_book import LeadBook
 from api.profiles import ProfileBook, open_profiles
 from api.settings import Settings
-from api.world import World, load_world, names, open_world
+from api.world import World, load_officers, load_world, names, open_world
 from matcher.catalog import Catalog
+from matcher.market import PriceTable, PriceTableError
 from matcher.matching import Matcher, Versions
 from matcher.policy import Rulebook, default_rulebook
 from matcher.ranker import Ranker, champion_directory
 from matcher.rating import RatingModel
+from matcher.replanning import current_table
 from matcher.store import marketplace, rulebooks
 from matcher.store.clock import Clock, PinnedClock, SystemClock
 from matcher.store.store import Store, open_store
@@ -85,12 +87,14 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
     store = open_store(settings.database, _clock(settings, world.last_day))
     try:
         load_world(store, world)
+        load_officers(store, world)
         step("store")
         catalog = _running_catalogue(store)
         rulebook = law or default_rulebook()
         _archive_law(store, rulebook)
-        matcher = Matcher(catalog, ranker, _rating(settings.matcher_models / "rating"), rulebook)
-        step("catalogue and law")
+        rating = _rating(settings.matcher_models / "rating")
+        matcher = Matcher(catalog, ranker, rating, rulebook, _prices(store, say))
+        step("catalogue, law and prices")
         profiles = open_profiles(world, settings.matcher_home / "profiles")
         step("profiles")
     except BaseException:
@@ -115,6 +119,15 @@ def _rating(directory: Path) -> RatingModel | None:
         return RatingModel.load(chosen)
     versions = sorted(directory.glob("*/manifest.json"))
     return RatingModel.load(versions[-1].parent) if versions else None
+
+
+def _prices(store: Store, say: Say) -> PriceTable | None:
+    """The price table in service; one that cannot be read is told and left, the next plan replaces it."""
+    try:
+        return store.read(current_table)
+    except PriceTableError as error:
+        say(f"prices: {error}")
+        return None
 
 
 def _archive_law(store: Store, rulebook: Rulebook) -> None:

@@ -12,13 +12,12 @@ from threading import Lock
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from api.world import World
+from features.brought_in import tables_with
 from features.profile import build_profiles, profile_columns
-from features.reading import read_rows
-from features.schema import PROFILE, SOURCES
+from features.schema import PROFILE
 from features.sources import SourceTables
 
 Row = dict[str, float | str | None]
@@ -80,28 +79,11 @@ class ProfileBook:
     def _build(self, uscc: str, as_of: date, records: dict[str, list[dict[str, Any]]]) -> Row:
         if not records:
             return _only_row(build_profiles(self._tables, as_of, enterprises=[uscc]))
-        frames = {name: self._rows(name, uscc, records.get(name, [])) for name in SOURCES}
-        tables = SourceTables.from_frames(frames, threads=1)
+        tables = tables_with(self.world.sources, uscc, records, is_known=uscc in self._row_of)
         try:
             return _only_row(build_profiles(tables, as_of, enterprises=[uscc]))
         finally:
             tables.close()
-
-    def _rows(self, source: str, uscc: str, added: list[dict[str, Any]]) -> pd.DataFrame:
-        path = self.world.sources / f"{source}.parquet"
-        parts: list[pd.DataFrame] = []
-        if path.exists() and uscc in self._row_of:
-            parts.append(pq.read_table(path, filters=[("uscc", "=", uscc)]).to_pandas())
-        if added:
-            # Of two rows of one fact and day the reader keeps the first: the newest is given first, so it stands.
-            parts.append(read_rows(source, added[::-1]).frame)
-        parts = [part for part in parts if len(part)]
-        if not parts:
-            return pd.DataFrame({name: pd.Series(dtype=object) for name in SOURCES[source].names})
-        if len(parts) == 1:
-            return parts[0]
-        joined: pd.DataFrame = pd.concat([part.astype(object) for part in parts], ignore_index=True)
-        return joined.drop_duplicates([*SOURCES[source].key, "known_on"], keep="last", ignore_index=True)
 
 
 def open_profiles(world: World, kept_in: Path) -> ProfileBook:

@@ -14,6 +14,7 @@ from api.instance import Instance, open_instance
 from api.metrics import Metrics
 from api.oidc import Tokens
 from api.outbound import Guard
+from api.prices import PriceWatch, plan_now
 from api.pushing import Pusher
 from api.rate_limit import RateLimits
 from api.settings import Settings
@@ -43,6 +44,8 @@ class Service:
         self.champion: ChampionWatch | None = None
         self.push: Push | None = None
         self.pusher: Pusher | None = None
+        self.prices: PriceWatch | None = None
+        self._lacking = "loading"
         self._instance = opened
         self._loading: threading.Thread | None = None
 
@@ -62,7 +65,7 @@ class Service:
     def missing(self) -> list[str]:
         """What is lacking for an answer; empty when ready."""
         if self._instance is None:
-            return [self.failure or "loading"]
+            return [self.failure or self._lacking]
         return [] if self._instance.store.database.is_reachable() else ["store"]
 
     def start(self, say: Callable[[str], None], ready: Callable[[Instance], object]) -> None:
@@ -89,6 +92,8 @@ class Service:
             self.push.stop()
         if self.pusher is not None:
             self.pusher.stop()
+        if self.prices is not None:
+            self.prices.stop()
         self.admission.close()
         gc.unfreeze()
         if self._instance is not None:
@@ -102,6 +107,7 @@ class Service:
     def _attend(self, instance: Instance) -> None:
         """Begin what goes on beside the requests."""
         self.champion = ChampionWatch(instance).start()
+        self.prices = PriceWatch(instance).start()
         self.push = Push(instance.store, self.metrics, self.guard).start()
         self.pusher = Pusher(instance).start()
 
@@ -109,6 +115,7 @@ class Service:
         try:
             instance = open_instance(self.settings, say)
             ready(instance)
+            self._first_plan(instance, say)
             # What is loaded stays: the collector need not walk it again and again while it answers.
             gc.collect()
             gc.freeze()
@@ -118,6 +125,19 @@ class Service:
             self.failure = str(error)
             _LOG.error("not ready", reason=str(error))
             say(f"not ready: {error}")
+
+    def _first_plan(self, instance: Instance, say: Callable[[str], None]) -> None:
+        """Plan where no plan was ever made; without one the service answers by p·q·H and readiness says so."""
+        if instance.matcher.prices is not None:
+            return
+        self._lacking = "prices"
+        try:
+            made = plan_now(instance)
+        except Exception as error:  # lists without prices are better than none
+            _LOG.error("no plan", reason=str(error))
+            say(f"prices: none ({error})")
+            return
+        say(f"prices: {sum(made.seconds.values()):.1f} s")
 
 
 def _tokens(settings: Settings) -> Tokens | None:

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
         ``CLOCKS_WORKING``: the institutions' days are working days of the PRC instead of calendar days.
     clocks_tick_seconds
         ``CLOCKS_TICK_SECONDS``: seconds between two looks at who is due.
+    explore
+        ``EXPLORE``: share of lines drawn at random from the products admitted, so that curves stay known; 0 to 0.1.
+    refresh_minutes
+        ``REFRESH_MINUTES``: least minutes between two plans when queues move; 0 leaves planning to the nightly run.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
@@ -73,6 +77,8 @@ class Settings(BaseSettings):
     clocks_expire_days: int = Field(default=90, ge=1, le=3_650)
     clocks_working: bool = False
     clocks_tick_seconds: float = Field(default=60, gt=0)
+    explore: float = Field(default=0.06, ge=0.0, le=0.1)
+    refresh_minutes: float = Field(default=15.0, ge=0.0)
 
     @model_validator(mode="after")
     def _whole_identity_provider(self) -> "Settings":
@@ -97,6 +103,17 @@ class Settings(BaseSettings):
             expire=self.clocks_expire_days,
             working=self.clocks_working,
         )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process of its own needs to serve the same instance."""
+        return {
+            "DATABASE_URL": self.database,
+            "MATCHER_HOME": str(self.matcher_home),
+            "MATCHER_CITY": str(self.city),
+            "MATCHER_MODELS": str(self.matcher_models),
+            "MATCHER_MODE": self.matcher_mode,
+        }
 
     @property
     def city(self) -> Path:

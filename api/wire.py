@@ -40,6 +40,7 @@ def recommendation_json(
         "as_of": question.as_of.isoformat(),
         "personalised": question.personalised,
         "versions": versions_json(found.versions),
+        **({} if question.by_relevance else {"prices_stale": found.prices_stale}),
         "counts": dict(found.counts),
         "enterprise": {
             "size_class": found.size_class,
@@ -136,6 +137,7 @@ def _item(item: Item, question: Question, catalog: Catalog, language: str) -> Js
     return {
         "rank": item.rank,
         "explored": item.explored,
+        **({} if question.by_relevance else {"propensity": item.propensity, "still_needed": item.still_needed}),
         "product_id": product.product_id,
         "product_name": product.name.in_language(language),
         "kind": product.kind.value,

@@ -1,4 +1,4 @@
-"""A world's directory read into the store: marketplace, demand library, and consents for what it holds."""
+"""A world's directory read into the store: marketplace, demand library, officers, and consents for what it holds."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from features.schema import SOURCES
 from matcher.catalog import Catalog
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment
-from matcher.store import demands, enterprises, marketplace
+from matcher.store import demands, enterprises, marketplace, officers
 from matcher.store.database import WORLD_LOCK, hold
 from matcher.store.store import Store
 
@@ -104,10 +104,19 @@ def load_world(store: Store, world: World) -> None:
             demands.publish(connection, block, "world", now)
         for grants in _consent_blocks(world, now):
             enterprises.grant(connection, grants, now)
+        officers.keep(connection, _officer_months(world), now)
         marketplace.state(connection, LOADED, world.digest)
         marketplace.state(connection, LAST_DAY, world.last_day.isoformat())
 
     store.write(change)
+
+
+def load_officers(store: Store, world: World) -> None:
+    """Keep a world's officers in a store that was loaded before there was a table for them."""
+    if store.read(lambda connection: officers.months_until(connection, world.last_day)):
+        return
+    now = store.clock.now()
+    store.write(lambda connection: officers.keep(connection, _officer_months(world), now))
 
 
 def names(world: World) -> dict[str, str]:
@@ -118,6 +127,14 @@ def names(world: World) -> dict[str, str]:
     table = pq.read_table(path, columns=["uscc", "name"])
     pairs = zip(table["uscc"].to_pylist(), table["name"].to_pylist(), strict=True)
     return {uscc: name for uscc, name in pairs if name}
+
+
+def _officer_months(world: World) -> list[officers.OfficerMonth]:
+    """Officers and reviews month by month, as institutions report them; none where the world has no such table."""
+    path = world.directory / "officers.parquet"
+    if not path.exists():
+        return []
+    return [officers.OfficerMonth(**row) for row in pq.read_table(path).to_pylist()]
 
 
 def _demand_blocks(world: World) -> Iterator[list[demands.KeptDemand]]:

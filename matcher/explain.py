@@ -24,6 +24,9 @@ QUEUE_PRICE, LIST_POSITION = "queue_price", "list_position"
 REASON_CODES: tuple[str, ...] = (*GROUPS, QUEUE_PRICE, LIST_POSITION)
 """Codes of reasons: the business groups, the price of an officer's slot, and the place in the list."""
 
+DAY_WEIGHT = 0.0001
+"""Without a profile: what a day of waiting counts against a yearly rate, one basis point."""
+
 FACTS_NAMED = 2
 """Observed facts a reason names at most."""
 
@@ -51,6 +54,7 @@ def accounts(
     still_needed: Floats,
     applied: NDArray[np.bool_] | None = None,
     told: NDArray[np.bool_] | None = None,
+    queue_texts: Sequence[Text | None] = (),
 ) -> tuple[Account, ...]:
     """Accounts of the items shown.
 
@@ -66,6 +70,8 @@ def accounts(
         Whether the enterprise has applied already: p is then 1 all along and earns nothing. Nobody where left out.
     told
         Shape of ``X``: which observed values a text may name; all where left out. Contributions stay as they are.
+    queue_texts
+        What is told of each item's price; ``None``, or left out, for the bare figure.
     """
     if not len(X):
         return ()
@@ -84,7 +90,7 @@ def accounts(
                 X[row],
                 columns[row] if told is None else np.where(told[row], columns[row], 0.0),
                 account[row],
-                float(queue_price[row]),
+                (queue_texts[row] if queue_texts else None) or _price_text(float(queue_price[row])),
                 float(still_needed[row]),
             ),
         )
@@ -98,6 +104,24 @@ def versus_next(given: Sequence[Account]) -> tuple[tuple[Reason, ...], ...]:
     They add up to the difference of scores; a difference of bases, if any, is a reason of code ``base``.
     """
     return (*(_difference(above, below) for above, below in pairwise(given)), ())[: len(given)]
+
+
+def declared_account(rate: float, days: float) -> Account:
+    """The account of a list made without the profile: its two declared terms, from nothing."""
+    cost = Reason(
+        code="all_in_rate",
+        group="price",
+        contribution=-rate,
+        text=Text(zh=f"综合年化成本 {rate:.2%}", en=f"All-in yearly cost {rate:.2%}"),
+    )
+    speed = Reason(
+        code="days_to_disburse",
+        group="speed",
+        contribution=-DAY_WEIGHT * days,
+        text=Text(zh=f"{days:.0f} 天放款", en=f"Disbursed in {days:.0f} days"),
+    )
+    reasons = tuple(each for each in (cost, speed) if each.contribution)
+    return Account(score=cost.contribution + speed.contribution, base=0.0, reasons=reasons)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +205,7 @@ def _settle(account: Floats, total: Floats) -> Floats:
 
 
 def _reasons(
-    row: NDArray[np.float32], columns: Floats, account: Floats, price: float, needed: float
+    row: NDArray[np.float32], columns: Floats, account: Floats, price: Text, needed: float
 ) -> tuple[Reason, ...]:
     facts = _strongest(row, columns, account)
     order = np.argsort(-np.abs(account), kind="stable")
@@ -208,13 +232,10 @@ def _strongest(row: NDArray[np.float32], columns: Floats, account: Floats) -> di
     return found
 
 
-def _reason(index: int, contribution: float, facts: list[Text], price: float, needed: float) -> Reason:
+def _reason(index: int, contribution: float, facts: list[Text], price: Text, needed: float) -> Reason:
     code = REASON_CODES[index]
     if code == QUEUE_PRICE:
-        text = both(
-            f"机构审批排队：本期一个审批名额的影子价格为 {price:.3f}",
-            f"The institution's review queue: an officer's slot is priced at {price:.3f} this period",
-        )
+        text = price
     elif code == LIST_POSITION:
         text = both(
             f"列表位次：前面的产品之后，企业仍需融资的概率为 {needed:.0%}",
@@ -223,6 +244,13 @@ def _reason(index: int, contribution: float, facts: list[Text], price: float, ne
     else:
         text = _group_text(code, contribution, facts)
     return Reason(code=code, group=code, contribution=contribution, text=text)
+
+
+def _price_text(price: float) -> Text:
+    return both(
+        f"机构审批排队：本期一个审批名额的影子价格为 {price:.3f}",
+        f"The institution's review queue: an officer's slot is priced at {price:.3f} this period",
+    )
 
 
 def _group_text(code: str, contribution: float, facts: list[Text]) -> Text:

@@ -5,10 +5,11 @@ and whoever changes the catalogue makes another. Equal inputs give equal answers
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import date
 from time import perf_counter
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,103 +17,37 @@ from numpy.typing import NDArray
 from features.pairs import Columns, pair_rows, prepare_demands
 from features.schema import PROFILE
 from matcher.catalog import Catalog
-from matcher.domain import Benefit, Check, Cost, Demand, NearMiss, Product, Reason, Text, Verdict
-from matcher.eligibility import UNKNOWN, VERDICTS, ExtraCheck, Verdicts, demand_columns, judge
-from matcher.explain import Account, accounts, versus_next
+from matcher.domain import Benefit, Cost, Demand, Kind, Product
+from matcher.eligibility import (
+    UNKNOWN,
+    VERDICTS,
+    ExtraCheck,
+    Verdicts,
+    demand_columns,
+    judge,
+    judge_many,
+)
+from matcher.explain import DAY_WEIGHT, Account, accounts, declared_account, versus_next
+from matcher.exposure import Exposure, by_relevance
+from matcher.market import PriceTable
 from matcher.policy import Rulebook
 from matcher.policy.benefits import Borrower, borrower_of, offer_benefits
 from matcher.policy.fee_caps import CODE, guarantee_cap_verdicts
 from matcher.pricing import all_in_rates, price_offer, pricing_columns
-from matcher.ranker import Ranker
+from matcher.ranker import Ranker, Scores
 from matcher.rating import Rating, RatingModel
 from matcher.reach import Reach, best_of_each
+from matcher.recommendation import Item, Question, Recommendation, Versions
 from matcher.repair import near_misses
 from matcher.standing import Row, missing_sources, size_of
+
+__all__ = ["Item", "Matcher", "Question", "Recommendation", "Versions"]
 
 Floats = NDArray[np.float64]
 Standing = Mapping[str, float | str | None]
 """A profile with ``size_class`` and ``platform_rating`` beside its columns."""
 NEAR_MISSES = 5
 NO_PRICES = "none"
-_DAY_WEIGHT = 0.0001
-"""Without a profile: what a day of waiting counts against a yearly rate, one basis point."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Versions:
-    """What an answer was made with; each version stays addressable."""
-
-    model: str
-    policy: str
-    catalog: str
-    prices: str
-    features: str
-    rating: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked for.
-
-    Parameters
-    ----------
-    profile
-        The enterprise's profile as it may be read; nulls where nothing is known or permitted.
-    personalised
-        False: ordered by declared terms and cost alone, the profile decides admission only.
-    include_unknown
-        Whether products with an unknown rule may be listed.
-    """
-
-    demand: Demand
-    as_of: date
-    profile: Row = field(repr=False)
-    top_n: int = 10
-    personalised: bool = True
-    include_unknown: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """One product of the list; probabilities are ``None`` where the list is not personalised."""
-
-    rank: int
-    product: Product
-    product_index: int
-    score: float
-    p_apply: float | None
-    p_approve: float | None
-    queue_price: float
-    explored: bool
-    verdict: Verdict
-    checks: tuple[Check, ...]
-    cost: Cost
-    benefits: tuple[Benefit, ...]
-    reason_base: float
-    reasons: tuple[Reason, ...]
-    versus_next: tuple[Reason, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recommendation:
-    """The list, what it was counted from, and what stood in the way of the others.
-
-    Parameters
-    ----------
-    counts
-        ``catalog`` and its parts ``eligible``, ``unknown``, ``failed``.
-    stages
-        Seconds spent by stage; no part of the answer.
-    """
-
-    versions: Versions
-    counts: Mapping[str, int]
-    items: tuple[Item, ...]
-    near_misses: tuple[NearMiss, ...]
-    size_class: str
-    rating: Rating | None
-    missing_sources: tuple[str, ...]
-    stages: Mapping[str, float] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +60,8 @@ class _Order:
     p_approve: Floats
     queue_price: Floats
     still_needed: Floats
+    explored: NDArray[np.bool_]
+    propensity: Floats
     X: NDArray[np.float32]
 
 
@@ -145,26 +82,48 @@ class Matcher:
     ----------
     rating
         ``None`` where no rating is in service: then the platform rating is unknown.
+    prices
+        What a review costs at each institution; ``None`` before the first plan: then nothing is charged.
     """
 
-    def __init__(self, catalog: Catalog, ranker: Ranker, rating: RatingModel | None, rulebook: Rulebook) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        ranker: Ranker,
+        rating: RatingModel | None,
+        rulebook: Rulebook,
+        prices: PriceTable | None = None,
+    ) -> None:
         self.catalog, self.ranker, self.rating, self.rulebook = catalog, ranker, rating, rulebook
+        self.prices = prices
         self.versions = Versions(
             model=ranker.version,
             policy=rulebook.version,
             catalog=catalog.version,
-            prices=NO_PRICES,
+            prices=NO_PRICES if prices is None else prices.version,
             features=str(ranker.manifest["schema_hash"])[:16],
             rating="none" if rating is None else rating.version,
         )
         self._products = ranker.prepare(catalog.columns)
         self._pricing = pricing_columns(catalog.products)
         self._days = np.asarray(catalog.columns["days_to_disburse"], dtype=np.float64)
-        self._prices: Floats = np.zeros(len(catalog))
+        self._exposure = Exposure.of(catalog, ranker, prices)
 
     def with_catalog(self, catalog: Catalog) -> "Matcher":
         """The same with another catalogue."""
-        return Matcher(catalog, self.ranker, self.rating, self.rulebook)
+        return Matcher(catalog, self.ranker, self.rating, self.rulebook, self.prices)
+
+    def with_ranker(self, ranker: Ranker) -> "Matcher":
+        """The same with another ranker; prices stay until the next plan."""
+        return Matcher(self.catalog, ranker, self.rating, self.rulebook, self.prices)
+
+    def with_prices(self, prices: PriceTable | None) -> "Matcher":
+        """The same at other prices; nothing else is compiled again."""
+        other = copy(self)
+        other.prices = prices
+        other.versions = replace(self.versions, prices=NO_PRICES if prices is None else prices.version)
+        other._exposure = Exposure.of(self.catalog, self.ranker, prices)
+        return other
 
     def recommend(self, question: Question) -> Recommendation:
         """The products this enterprise can really have, in the order in which it should try them."""
@@ -193,18 +152,48 @@ class Matcher:
             size_class=size,
             rating=rating,
             missing_sources=missing_sources(question.profile),
+            prices_stale=self.prices is not None and self.prices.is_stale(question.as_of),
             stages=clock.seconds,
         )
+
+    def judge_many(self, profiles: Sequence[Row], demands: Sequence[Demand], as_of: date) -> NDArray[np.int8]:
+        """Verdicts of many demands, one profile each, shape (demands, products); equal to ``judge`` one by one."""
+        columns: dict[str, NDArray[Any]] = dict(self.profile_columns(*profiles))
+        letters = None if self.rating is None else self.rating.rate_many(columns)
+        sizes = [size_of(row, as_of, self.rulebook) for row in profiles]
+        columns["size_class"] = np.array(sizes, dtype=object)
+        columns["platform_rating"] = np.full(len(profiles), None, dtype=object) if letters is None else letters
+        verdicts = judge_many(self.catalog, columns, demands, as_of)
+        for place, (row, demand) in enumerate(zip(profiles, demands, strict=True)):
+            if Kind.GUARANTEE in demand.kinds:
+                profile = {**row, "size_class": sizes[place], "platform_rating": columns["platform_rating"][place]}
+                for extra in self._fee_cap(profile, demand, as_of):
+                    np.minimum(verdicts[place], extra.verdict, out=verdicts[place])
+        return verdicts
+
+    def score_many(
+        self,
+        profiles: Sequence[Row],
+        demands: Sequence[Demand],
+        as_of: date,
+        demand_row: NDArray[np.intp],
+        product_row: NDArray[np.intp],
+    ) -> Scores:
+        """Probabilities of pairs of a demand (and its profile) and a product, by their rows."""
+        side = prepare_demands(self.profile_columns(*profiles), demand_columns(demands), as_of)
+        return self.ranker.predict(pair_rows(side, self._products, demand_row, product_row))
 
     def rate(self, profile: Row) -> Rating | None:
         """The platform rating of a profile, ``None`` where no rating is in service."""
         return None if self.rating is None else self.rating.rate(profile)
 
     @staticmethod
-    def profile_columns(row: Row) -> Columns:
-        """One profile as columns of length one: float64 for numbers and flags, object for codes."""
+    def profile_columns(*rows: Row) -> Columns:
+        """Profiles as columns, one value a profile: float64 for numbers and flags, object for codes."""
         return {
-            column.name: np.array([row.get(column.name)], dtype=object if column.dtype == "string" else np.float64)
+            column.name: np.array(
+                [row.get(column.name) for row in rows], dtype=object if column.dtype == "string" else np.float64
+            )
             for column in PROFILE
         }
 
@@ -238,7 +227,7 @@ class Matcher:
         columns = self.profile_columns(question.profile)
         side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
         scores = self.ranker.predict(pair_rows(side, self._products, np.zeros(len(rows), dtype=np.intp), rows))
-        return best_of_each(self.catalog, rows, scores, self._prices[rows], VERDICTS[best])
+        return best_of_each(self.catalog, rows, scores, self._exposure.charged(rows, question.as_of), VERDICTS[best])
 
     def _standing(self, question: Question) -> tuple[Rating | None, str, Standing]:
         rating = self.rate(question.profile)
@@ -271,33 +260,59 @@ class Matcher:
         clock.stop("pairs")
         scores = self.ranker.predict(X)
         clock.stop("scoring")
-        order = self._order(admitted, X, scores.p_apply, scores.p_approve, question.top_n)
-        explained = accounts(self.ranker, order.X, queue_price=order.queue_price, still_needed=order.still_needed)
+        order = self._order(admitted, X, scores, question)
+        clock.stop("market")
+        explained = accounts(
+            self.ranker,
+            order.X,
+            queue_price=order.queue_price,
+            still_needed=order.still_needed,
+            queue_texts=self._exposure.queue_texts(order.rows, order.queue_price, question.as_of),
+        )
         clock.stop("reasons")
         offers = self._offers(question, profile, order.rows)
         clock.stop("benefits_and_cost")
-        items = _items(verdicts, offers, explained)
-        made = zip(items, order.score, order.p_apply, order.p_approve, order.queue_price, strict=True)
         items = tuple(
-            replace(item, score=float(score), p_apply=float(p), p_approve=float(q), queue_price=float(price))
-            for item, score, p, q, price in made
+            replace(
+                item,
+                score=float(order.score[row]),
+                p_apply=float(order.p_apply[row]),
+                p_approve=float(order.p_approve[row]),
+                queue_price=float(order.queue_price[row]),
+                still_needed=float(order.still_needed[row]),
+                explored=bool(order.explored[row]),
+                propensity=float(order.propensity[row]),
+            )
+            for row, item in enumerate(_items(verdicts, offers, explained))
         )
         clock.stop("checks")
         return items
 
-    def _order(self, rows: NDArray[np.intp], X: NDArray[np.float32], p: Floats, q: Floats, top_n: int) -> _Order:
-        """The list by ``p · (q · H − λ)``; prices are zero and H is 1 until the market serves here."""
-        price = self._prices[rows]
-        needed = np.ones(len(rows))
-        score = p * (q * needed - price)
-        chosen = np.lexsort((rows, -score))[:top_n]
+    def _order(self, rows: NDArray[np.intp], X: NDArray[np.float32], scores: Scores, question: Question) -> _Order:
+        """The list by ``p · (q · H − λ)``, with the lines that are drawn instead."""
+        p, q = scores.p_apply, scores.p_approve
+        if question.by_relevance:
+            served = by_relevance(p, q, rows, question.top_n)
+        else:
+            served = self._exposure.serve(
+                p,
+                q,
+                rows,
+                as_of=question.as_of,
+                top_n=question.top_n,
+                explore=question.explore,
+                seed=question.seed,
+            )
+        chosen = served.order
         return _Order(
             rows=rows[chosen],
-            score=score[chosen],
+            score=served.score,
             p_apply=p[chosen],
             p_approve=q[chosen],
-            queue_price=price[chosen],
-            still_needed=needed[chosen],
+            queue_price=served.price,
+            still_needed=served.need,
+            explored=served.explored,
+            propensity=served.propensity,
             X=X[chosen],
         )
 
@@ -313,9 +328,9 @@ class Matcher:
         admitted = _admitted(verdicts, question)
         demand = question.demand
         rates = all_in_rates(self._pricing, demand.term_months, question.as_of, demand.repayment)
-        score = -(rates + _DAY_WEIGHT * self._days)[admitted]
+        score = -(rates + DAY_WEIGHT * self._days)[admitted]
         chosen = admitted[np.lexsort((admitted, -score))[: question.top_n]]
-        explained = tuple(_declared_account(float(rates[row]), float(self._days[row])) for row in chosen)
+        explained = tuple(declared_account(float(rates[row]), float(self._days[row])) for row in chosen)
         clock.stop("scoring")
         offers = self._offers(question, profile, chosen)
         clock.stop("benefits_and_cost")
@@ -360,7 +375,9 @@ def _items(verdicts: Verdicts, offers: tuple[_Offer, ...], explained: tuple[Acco
             p_apply=None,
             p_approve=None,
             queue_price=0.0,
+            still_needed=None,
             explored=False,
+            propensity=1.0,
             verdict=VERDICTS[int(verdicts.verdict[offer.row])],
             checks=verdicts.checks(offer.row),
             cost=offer.cost,
@@ -376,21 +393,3 @@ def _items(verdicts: Verdicts, offers: tuple[_Offer, ...], explained: tuple[Acco
 def _admitted(verdicts: Verdicts, question: Question) -> NDArray[np.intp]:
     least = UNKNOWN if question.include_unknown else UNKNOWN + 1
     return np.flatnonzero(verdicts.verdict >= least)
-
-
-def _declared_account(rate: float, days: float) -> Account:
-    """The account of a list made without the profile: its two declared terms, from nothing."""
-    cost = Reason(
-        code="all_in_rate",
-        group="price",
-        contribution=-rate,
-        text=Text(zh=f"综合年化成本 {rate:.2%}", en=f"All-in yearly cost {rate:.2%}"),
-    )
-    speed = Reason(
-        code="days_to_disburse",
-        group="speed",
-        contribution=-_DAY_WEIGHT * days,
-        text=Text(zh=f"{days:.0f} 天放款", en=f"Disbursed in {days:.0f} days"),
-    )
-    reasons = tuple(each for each in (cost, speed) if each.contribution)
-    return Account(score=cost.contribution + speed.contribution, base=0.0, reasons=reasons)

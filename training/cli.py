@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -230,6 +231,35 @@ def market(
         unreviewed = row["prices"]["unreviewed"]
         table.add_row(name, *(f"{share['mean']:.1%}" for share in (*shares, unreviewed, row["frozen_loss"])))
     Console().print(table)
+
+
+@app.command()
+def plan(
+    store: Annotated[
+        str | None, typer.Option("--store", envvar="DATABASE_URL", help="URL of the store; that of the home if absent.")
+    ] = None,
+    home: Annotated[Path, typer.Option("--home", envvar="MATCHER_HOME", help="Home of the service.")] = Path(".local"),
+    city: Annotated[
+        Path | None, typer.Option("--city", envvar="MATCHER_CITY", help="World served; the home's default if absent.")
+    ] = None,
+    models: Models = MODELS,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day planned for; the world's last.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the market of a service: prices of a review and lead lists, in service at once. Meant for every night."""
+    from training.plan_cli import NothingToPlanError, run, show
+
+    try:
+        report = run(store, home, city, models, None if as_of is None else as_of.date())
+    except NothingToPlanError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        show(report)
 
 
 def _report(world: Path, models: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from api import wire
+from api import prices, wire
 from api.service import Service, service_of
 
 router = APIRouter(tags=["operations"])
@@ -42,6 +42,7 @@ def _standing(service: Service) -> dict[str, Any]:
         "as_of": instance.clock.today().isoformat(),
         "simulated": True,
         "versions": wire.versions_json(instance.matcher.versions),
+        "prices": prices.standing(instance, service.prices),
         "champion_fault": None if service.champion is None else service.champion.fault,
         "products": len(instance.matcher.catalog),
         "enterprises": len(instance.profiles.codes),

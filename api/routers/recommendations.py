@@ -80,6 +80,8 @@ def _answer(instance: Instance, body: RecommendationBody, language: str) -> aski
         top_n=body.top_n,
         personalised=personalised,
         include_unknown=body.include_unknown,
+        explore=instance.settings.explore,
+        seed=secrets.token_hex(8),
     )
     return asking.answer(instance.matcher, question, f"R-{secrets.token_hex(10)}", language)
 

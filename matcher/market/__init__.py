@@ -4,6 +4,7 @@
 Nothing here changes a probability, eligibility or a term: only what stands where.
 """
 
+from matcher.market.capacity import ReviewCapacity, ReviewMonth, review_capacities
 from matcher.market.inputs import (
     CapacityError,
     ExaminationError,
@@ -13,18 +14,26 @@ from matcher.market.inputs import (
 )
 from matcher.market.leads import LeadRow
 from matcher.market.planner import Plan, plan, plan_blocks
+from matcher.market.prices import Examination, PriceTable, PriceTableError, ReviewQueue
 from matcher.market.serving import ServedList, serve
 
 __all__ = [
     "CapacityError",
+    "Examination",
     "ExaminationError",
     "LeadRow",
     "MarketInputError",
     "Plan",
+    "PriceTable",
+    "PriceTableError",
     "ProbabilityError",
+    "ReviewCapacity",
+    "ReviewMonth",
+    "ReviewQueue",
     "ServedList",
     "ShapeError",
     "plan",
     "plan_blocks",
+    "review_capacities",
     "serve",
 ]

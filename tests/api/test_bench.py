@@ -50,3 +50,12 @@ def test_the_call_is_measured_over_http(measured: dict[str, Any], clients: str) 
     assert 0 < found["rendering_audit_and_transport_p50_ms"] < found["p99_ms"]
     assert 0 < found["p50_ms"] <= found["p99_ms"]
     assert found["rps"] > 0
+
+
+def test_a_plan_and_what_prices_add_to_an_answer_are_measured(measured: dict[str, Any]) -> None:
+    assert measured["plan"]["seconds"] > 0
+    assert measured["plan"]["open_demands"] > 100
+    found = measured["serving_at_prices"]
+    assert found["pairs"] == 20
+    assert 0 < found["market_stage_p50_ms"] < found["by_relevance_p50_ms"]
+    assert abs(found["added_p50_ms"]) < found["by_relevance_p50_ms"]

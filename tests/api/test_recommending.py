@@ -109,11 +109,17 @@ def _hold_to_the_account(items: list[dict[str, Any]]) -> None:
     for place, item in enumerate(items):
         shares = sum(reason["contribution"] for reason in item["reasons"])
         assert item["reason_base"] + shares == pytest.approx(item["score"], abs=1e-6)
-        assert item["p_apply"] * (item["p_approve"] - item["queue_price"]) == pytest.approx(item["score"], abs=1e-6)
+        worth = item["p_apply"] * (item["p_approve"] * item["still_needed"] - item["queue_price"])
+        assert worth == pytest.approx(item["score"], abs=1e-6)
+        assert 0 < item["propensity"] <= 1
         if place + 1 < len(items):
-            assert item["score"] >= items[place + 1]["score"]
             margin = sum(reason["contribution"] for reason in item["versus_next"])
             assert margin == pytest.approx(item["score"] - items[place + 1]["score"], abs=1e-6)
+    scores = [item["score"] for item in items if not item["explored"]]
+    assert scores == sorted(scores, reverse=True)
+    needed = [item["still_needed"] for item in items]
+    assert needed == sorted(needed, reverse=True)
+    assert needed[:1] in ([], [1.0])
 
 
 def test_a_list_replays_to_the_same_bytes_and_is_shown_as_it_was_served(
