@@ -48,5 +48,6 @@ def _asked(dependant: Dependant) -> dict[str, bool]:
 def _unknown(known: dict[str, bool]) -> Text:
     listed = ", ".join(known)
     return Text(
-        zh=f"未知参数；可用：{listed or '无'}", en=f"unknown parameter; there {'are ' + listed if listed else 'is none'}"
+        zh=f"未知参数；可用：{listed or '无'}",
+        en=f"unknown parameter; there {'are ' + listed if listed else 'is none'}",
     )

@@ -50,8 +50,7 @@ async def download(
     return Response(
         content,
         media_type="text/csv; charset=utf-8" if form == "csv" else _XLSX,
-        headers=headers
-        | {"Content-Disposition": f'attachment; filename="{name}-{day.isoformat()}-{version}.{form}"'},
+        headers=headers | {"Content-Disposition": f'attachment; filename="{name}-{day.isoformat()}-{version}.{form}"'},
     )
 
 

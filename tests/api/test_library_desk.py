@@ -488,7 +488,7 @@ def test_who_is_late_is_seen_by_the_platform_once_the_day_has_come(
 def test_one_command_makes_a_round_over_the_clocks(
     instance: Instance, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.cli.Settings", lambda: settings)
+    monkeypatch.setattr("api.cli.settings_of_environment", lambda: settings)
     run_clocks(instance)
     said = CliRunner().invoke(app, ["tick"])
     assert said.exit_code == 0, said.output
