@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from features.dealings import dealings_of
 from features.pairs import Columns, pair_rows, prepare_demands
 from features.schema import PROFILE
 from matcher.catalog import Catalog
@@ -255,7 +256,8 @@ class Matcher:
         clock: "_Stages",
     ) -> tuple[Item, ...]:
         admitted = _admitted(verdicts, question)
-        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
+        dealings = dealings_of(question.dealings, self.catalog.row_of)
+        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of, dealings)
         X = pair_rows(side, self._products, np.zeros(len(admitted), dtype=np.intp), admitted)
         clock.stop("pairs")
         scores = self.ranker.predict(X)
