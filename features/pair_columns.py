@@ -366,7 +366,7 @@ FOOTPRINT_SIDE = _rows(
 FOOTPRINT_NAMES: tuple[str, ...] = tuple(column.name for column in FOOTPRINT_SIDE)
 DEALINGS_SIDE = _rows(
     "pair",
-    "dealings",
+    "institution",
     ("earlier_choice", 1, 0, "plain", "effect", "本企业过往选择该机构的程度", "its earlier choice of this institution"),
     ("earlier_appeal", 1, 0, "plain", "effect", "看到后向该机构申请的程度", "how often it applied there when shown"),
     ("earlier_approvals_here", 0, 1, "plain", "effect", "在该机构的过往获批情况", "its earlier approvals there"),

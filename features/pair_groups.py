@@ -19,6 +19,5 @@ GROUPS: dict[str, tuple[str, str]] = {
     "speed": ("放款速度", "speed"),
     "product": ("产品类型", "type of product"),
     "institution": ("机构表现", "record of the institution"),
-    "dealings": ("与本企业的往来", "earlier dealings with this enterprise"),
 }
 """Business groups in the order in which reasons name them, with their titles."""
