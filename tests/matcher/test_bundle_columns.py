@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.dealings import DEALINGS_COLUMNS
 from features.pair_columns import COLUMN_OF, FIRST_NAMES, PAIR_NAMES, schema_hash
+from features.schema import SOURCES
 from matcher.explain import accounts
+from matcher.lead_texts import told_columns
 from matcher.ranker import BundleError, Ranker, columns_read, manifest_digest
 from tests.training.made_up import made_up_pairs, write_tiny_bundle
 
@@ -54,3 +57,10 @@ def test_a_bundle_of_a_column_there_is_not_is_refused_by_its_name(tmp_path: Path
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     with pytest.raises(BundleError, match="shoe_size"):
         Ranker.load(folder)
+
+
+def test_no_institution_is_told_of_dealings_whatever_it_may_read() -> None:
+    told = told_columns(frozenset(SOURCES))
+    dealings = [COLUMN_OF[name] for name in DEALINGS_COLUMNS]
+    assert not told[dealings].any()
+    assert told[COLUMN_OF["sales_12m_cny"]]
