@@ -226,7 +226,8 @@ class Matcher:
         if not len(rows):
             return ()
         columns = self.profile_columns(question.profile)
-        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
+        dealings = dealings_of(question.dealings, self.catalog.row_of)
+        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of, dealings)
         scores = self.ranker.predict(pair_rows(side, self._products, np.zeros(len(rows), dtype=np.intp), rows))
         return best_of_each(self.catalog, rows, scores, self._exposure.charged(rows, question.as_of), VERDICTS[best])
 
