@@ -129,7 +129,8 @@ def run_clocks(instance: Instance) -> clocks.Round | None:
 def _offers(instance: Instance, connection: Connection, kept: KeptDemand, act: Act) -> tuple[leads.Offer, ...]:
     matcher = instance.matcher
     profile = asking.profile_of(instance, connection, kept.demand.uscc, act.today)
-    question = Question(demand=kept.demand, as_of=act.today, profile=profile)
+    dealings = instance.dealings.lines(connection, kept.demand.uscc, act.today)
+    question = Question(demand=kept.demand, as_of=act.today, profile=profile, dealings=dealings)
     products = matcher.catalog.products
     row_of = matcher.catalog.row_of
 
