@@ -1,8 +1,8 @@
 """From a request to a question the matcher answers, and back again from what was stored of it."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import date
 from typing import Any
 
@@ -14,6 +14,7 @@ from api.instance import Instance
 from api.profiles import Row
 from api.world import PURPOSE, RECIPIENT
 from features.consent import Grant, permitted_sources
+from features.dealings import Line
 from matcher.demand_states import OPEN, turns_possible
 from matcher.domain import Demand, Text
 from matcher.matching import Matcher, Question, Recommendation, Versions
@@ -98,6 +99,7 @@ def answer(matcher: Matcher, question: Question, recommendation_id: str, languag
         "demand": demand_to_document(question.demand),
         "as_of": question.as_of,
         "profile": question.profile,
+        "dealings": None if question.dealings is None else [astuple(line) for line in question.dealings],
         "top_n": question.top_n,
         "personalised": question.personalised,
         "include_unknown": question.include_unknown,
@@ -128,6 +130,7 @@ def replayed(instance: Instance, inputs: bytes) -> Answer:
         demand=demand_from_document(stored["demand"], stored["demand_id"]),
         as_of=date.fromisoformat(stored["as_of"]),
         profile=stored["profile"],
+        dealings=_lines(stored.get("dealings")),
         top_n=stored["top_n"],
         personalised=stored["personalised"],
         include_unknown=stored["include_unknown"],
@@ -136,3 +139,10 @@ def replayed(instance: Instance, inputs: bytes) -> Answer:
         by_relevance="seed" not in stored,
     )
     return answer(matcher, question, stored["recommendation_id"], stored["language"])
+
+
+def _lines(stored: Sequence[Sequence[Any]] | None) -> tuple[Line, ...] | None:
+    """Dealings as they were stored, in the order of the fields; older inputs hold none."""
+    if stored is None:
+        return None
+    return tuple(Line(product_id=p, shown=s, applied=a, approved=decided) for p, s, a, decided in stored)

@@ -167,6 +167,7 @@ def _questions(instance: Instance, count: int) -> list[Question]:
                 profile=asking.profile_of(instance, connection, kept.demand.uscc, day),
                 explore=instance.settings.explore,
                 seed=str(kept.demand.demand_id),
+                dealings=instance.dealings.lines(connection, kept.demand.uscc, day),
             )
             for kept in demands.latest(connection, count)
         ]

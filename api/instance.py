@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from api.archive import Archive, NoSuchVersionError
+from api.dealings import DealingsBook, open_dealings
 from api.idempotency import InFlight
 from api.keyring import Keyring
 from api.lead_book import LeadBook
@@ -37,6 +38,7 @@ class Instance:
     keyring: Keyring
     world: World
     profiles: ProfileBook
+    dealings: DealingsBook
     names: dict[str, str]
     matcher: Matcher
     archive: Archive
@@ -97,6 +99,8 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
         step("catalogue, law and prices")
         profiles = open_profiles(world, settings.matcher_home / "profiles")
         step("profiles")
+        dealings = open_dealings(world)
+        step("earlier dealings")
     except BaseException:
         store.close()
         raise
@@ -106,6 +110,7 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
         keyring=Keyring(store),
         world=world,
         profiles=profiles,
+        dealings=dealings,
         names=names(world),
         matcher=matcher,
         archive=Archive(store, settings.matcher_models),

@@ -118,18 +118,19 @@ def push_one(instance: Instance, demand_id: str) -> tuple[leads.KeptLead, ...]:
 def run_clocks(instance: Instance) -> clocks.Round | None:
     """One round over the clocks as of the instance's day; ``None`` where there was nothing to do."""
     today, now = instance.clock.today(), instance.clock.now()
-    if instance.store.read(lambda connection: clocks.is_idle(connection, today)):
+    if instance.store.read(lambda connection: clocks.is_idle(connection, today, instance.settings.clocks)):
         return None
     settings = instance.settings
     done = instance.store.write(lambda connection: clocks.tick(connection, today, now, settings.clocks))
-    _LOG.info("clocks", reminded=done.reminded, late=done.late, expired=done.expired)
+    _LOG.info("clocks", reminded=done.reminded, late=done.late, escalated=done.escalated, expired=done.expired)
     return done
 
 
 def _offers(instance: Instance, connection: Connection, kept: KeptDemand, act: Act) -> tuple[leads.Offer, ...]:
     matcher = instance.matcher
     profile = asking.profile_of(instance, connection, kept.demand.uscc, act.today)
-    question = Question(demand=kept.demand, as_of=act.today, profile=profile)
+    dealings = instance.dealings.lines(connection, kept.demand.uscc, act.today)
+    question = Question(demand=kept.demand, as_of=act.today, profile=profile, dealings=dealings)
     products = matcher.catalog.products
     row_of = matcher.catalog.row_of
 

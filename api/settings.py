@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     clocks_accept_days, clocks_contact_days, clocks_decide_days, clocks_renewal_days, clocks_expire_days
         ``CLOCKS_…_DAYS``: days an institution has to claim, to contact, to decide, to decide a whitelisted renewal;
         days a demand stands open without a desk at work.
+    clocks_escalate_days
+        ``CLOCKS_ESCALATE_DAYS``: calendar days late after which a lead is escalated.
     clocks_working
         ``CLOCKS_WORKING``: the institutions' days are working days of the PRC instead of calendar days.
     clocks_tick_seconds
@@ -75,6 +77,7 @@ class Settings(BaseSettings):
     clocks_decide_days: int = Field(default=10, ge=1, le=365)
     clocks_renewal_days: int = Field(default=3, ge=1, le=365)
     clocks_expire_days: int = Field(default=90, ge=1, le=3_650)
+    clocks_escalate_days: int = Field(default=3, ge=0, le=365)
     clocks_working: bool = False
     clocks_tick_seconds: float = Field(default=60, gt=0)
     explore: float = Field(default=0.06, ge=0.0, le=0.1)
@@ -101,6 +104,7 @@ class Settings(BaseSettings):
             decide=self.clocks_decide_days,
             renewal=self.clocks_renewal_days,
             expire=self.clocks_expire_days,
+            escalate=self.clocks_escalate_days,
             working=self.clocks_working,
         )
 

@@ -30,7 +30,8 @@ def show_recommendation(
         with instance.store.reading() as connection:
             demand = asking.demand_of(connection, chosen)
             profile = asking.profile_of(instance, connection, demand.uscc, as_of)
-        question = Question(demand=demand, as_of=as_of, profile=profile, top_n=top)
+            dealings = instance.dealings.lines(connection, demand.uscc, as_of)
+        question = Question(demand=demand, as_of=as_of, profile=profile, dealings=dealings, top_n=top)
         made = asking.answer(instance.matcher, question, "R-terminal", language)
     except ProblemError as problem:
         say(f"refused: {problem.detail.in_language(language)}")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.meeting import Floats
-from features.pairs import AMOUNT_STEPS, DIVISION_LEVELS, SECTIONS, TURNOVER_STEPS
+from features.pairs import AMOUNT_STEPS, DIVISION_LEVELS, INDUSTRY_LEVELS, SECTIONS, TURNOVER_STEPS
+from features.product_side import Floats
 
 LEVELS = {
     "section_approve_effect": len(SECTIONS),
@@ -21,7 +21,14 @@ LEVELS = {
     "size_approve_effect": len(TURNOVER_STEPS) + 1,
     "amount_approve_effect": len(AMOUNT_STEPS) + 1,
     "division_apply_effect": DIVISION_LEVELS,
+    "footprint_district": DIVISION_LEVELS,
+    "footprint_section": len(SECTIONS),
+    "footprint_division": INDUSTRY_LEVELS,
+    "footprint_size": len(TURNOVER_STEPS) + 1,
+    "footprint_amount": len(AMOUNT_STEPS) + 1,
 }
+OTHERS = ""
+"""Identifier under which a table keeps the value of whoever it does not name; without it that is 0."""
 """Number of levels of each effect that differs by the enterprise."""
 
 
@@ -45,9 +52,9 @@ class Effects:
         """Product-side columns for a catalogue; the level effects have shape (products, levels)."""
         found: dict[str, NDArray[Any]] = {}
         for name, table in self.by_institution.items():
-            found[name] = np.array([table.get(key, 0.0) for key in institution_ids], dtype=np.float64)
+            found[name] = _column(table, institution_ids)
         for name, table in self.by_product.items():
-            found[name] = np.array([table.get(key, 0.0) for key in product_ids], dtype=np.float64)
+            found[name] = _column(table, product_ids)
         for name, levels in self.by_level.items():
             found[name] = self._level_matrix(levels, LEVELS[name], institution_ids)
         return found
@@ -76,6 +83,11 @@ class Effects:
 
 NO_EFFECTS = Effects(by_institution={}, by_product={}, by_level={})
 """Nothing known of any institution: every effect is null."""
+
+
+def _column(table: Mapping[str, float], names: Sequence[str]) -> Floats:
+    usual = table.get(OTHERS, 0.0)
+    return np.array([table.get(name, usual) for name in names], dtype=np.float64)
 
 
 def _rounded(value: Any) -> Any:

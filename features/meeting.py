@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.dealings import DEALINGS_COLUMNS, Dealings, dealings_columns
 from features.pair_codes import PURPOSES as _PURPOSE_NAMES
 from features.pair_codes import REPAYMENTS
+from features.product_side import Floats, ProductSide
 from features.terms import collateral_cover
 
 Columns = Mapping[str, NDArray[Any]]
 """Named columns of one table, all of the same length."""
-
-Floats = NDArray[np.float64]
 
 PURPOSES = tuple(_PURPOSE_NAMES)
 LEVEL_EFFECTS = (
@@ -28,16 +28,14 @@ LEVEL_EFFECTS = (
     "division_apply_effect",
 )
 """Effects of an institution that differ by industry, district and size of the enterprise, and by the amount."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProductSide:
-    """What pair rows need of a catalogue: its block of the matrix and the raw values that pair columns meet."""
-
-    block: NDArray[np.float32]
-    raw: Mapping[str, Floats] = field(repr=False)
-    accepts: NDArray[np.bool_] = field(repr=False)
-    effects: Mapping[str, Floats] = field(repr=False)
+FOOTPRINT_TABLES = (
+    "footprint_district",
+    "footprint_section",
+    "footprint_division",
+    "footprint_size",
+    "footprint_amount",
+)
+"""Log ratios of what an institution financed so far, by where, what and how large; see ``features.footprint_city``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +46,7 @@ class DemandSide:
     raw: Mapping[str, Floats] = field(repr=False)
     appraised: Floats = field(repr=False)
     levels: Mapping[str, NDArray[np.intp]] = field(repr=False)
+    dealings: Dealings | None = field(default=None, repr=False)
 
 
 class Meeting:
@@ -58,6 +57,7 @@ class Meeting:
     ) -> None:
         self._demands, self._products = demands, products
         self._i, self._j = demand_row, product_row
+        self._dealt: dict[str, Floats] = {}
 
     def of_demand(self, name: str) -> Floats:
         """A raw value of the demand side, per pair."""
@@ -75,6 +75,21 @@ class Meeting:
         level = self._demands.levels[name][self._i]
         found: Floats = np.where(level < 0, np.nan, table[self._j, level])
         return found
+
+    def footprint(self, *tables: str) -> Floats:
+        """Sum of footprint terms of an institution; an unknown level leaves its term at 0, no table at all is null."""
+        if tables[0] not in self._products.effects:
+            return np.full(len(self._i), np.nan)
+        total = np.nan_to_num(self.effect(tables[0]))
+        for name in tables[1:]:
+            total = total + np.nan_to_num(self.effect(name))
+        return total
+
+    def dealt(self, name: str) -> Floats:
+        """A column of the earlier dealings of the enterprise; see ``features.dealings``."""
+        if not self._dealt:
+            self._dealt = dealings_columns(self._demands.dealings, self._products, self._i, self._j)
+        return self._dealt[name]
 
     def cover(self) -> Floats:
         """Appraised value of the offered collateral the product accepts, over the amount; see ``features.terms``."""
@@ -136,4 +151,9 @@ PAIR_FORMULAS: dict[str, Callable[[Meeting], Floats]] = {
     "rate_headroom": lambda m: m.of_demand("max_annual_rate") - m.of_product("rate_low"),
     "speed_margin": lambda m: m.of_demand("days_until_needed") - m.of_product("days_to_disburse"),
     **{name: (lambda m, name=name: m.effect(name)) for name in LEVEL_EFFECTS},  # type: ignore[misc]
+    "footprint_share": lambda m: m.of_product("footprint_share"),
+    "footprint_place": lambda m: m.footprint("footprint_district"),
+    "footprint_industry": lambda m: m.footprint("footprint_section", "footprint_division"),
+    "footprint_request": lambda m: m.footprint("footprint_size", "footprint_amount"),
+    **{name: (lambda m, name=name: m.dealt(name)) for name in DEALINGS_COLUMNS},  # type: ignore[misc]
 }

@@ -5,11 +5,24 @@ the demand side what it asks, the product side what is offered, the pair side ho
 Nothing here stands for sex, ethnicity, religion, health or ownership.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
 from features.pair_codes import INSTITUTION_KINDS, PRODUCT_KINDS, PURPOSES, SECURITIES, TAGS
+from features.pair_groups import GROUPS
+
+__all__ = [
+    "COLUMN_OF",
+    "FIRST_NAMES",
+    "FOOTPRINT_NAMES",
+    "GROUPS",
+    "OFFSETS",
+    "PAIR_COLUMNS",
+    "PAIR_NAMES",
+    "PairColumn",
+]
 
 Side = Literal["profile", "demand", "product", "pair"]
 Scale = Literal["plain", "log", "signed_log"]
@@ -40,29 +53,6 @@ class PairColumn:
     unit: str
     zh: str
     en: str
-
-
-GROUPS: dict[str, tuple[str, str]] = {
-    "turnover": ("经营规模", "size of business"),
-    "growth": ("增长与稳定", "growth and steadiness"),
-    "tax": ("纳税", "tax record"),
-    "counterparties": ("客户与供应商", "customers and suppliers"),
-    "operations": ("用工与用能", "staff and energy"),
-    "balance": ("资产负债", "balance sheet"),
-    "credit_record": ("信贷记录", "credit record"),
-    "legal": ("司法记录", "court record"),
-    "innovation": ("知识产权与资质", "IP and honours"),
-    "trade": ("进出口", "foreign trade"),
-    "security": ("抵质押", "collateral and property"),
-    "standing": ("登记与年限", "registration and age"),
-    "request": ("融资需求", "the request"),
-    "fit": ("需求与产品契合", "fit of request and product"),
-    "price": ("融资成本", "price"),
-    "speed": ("放款速度", "speed"),
-    "product": ("产品类型", "type of product"),
-    "institution": ("机构表现", "record of the institution"),
-}
-"""Business groups in the order in which reasons name them, with their titles."""
 
 
 def _rows(side: Side, group: str, *rows: tuple[str, int, int, Scale, str, str, str]) -> tuple[PairColumn, ...]:
@@ -354,13 +344,57 @@ PAIR_SIDE: tuple[PairColumn, ...] = (
     ),
 )
 
-PAIR_COLUMNS: tuple[PairColumn, ...] = (*PROFILE_SIDE, *DEMAND_SIDE, *PRODUCT_SIDE, *PAIR_SIDE)
-"""The columns of the pair matrix, in order."""
+FIRST_NAMES: tuple[str, ...] = tuple(c.name for c in (*PROFILE_SIDE, *DEMAND_SIDE, *PRODUCT_SIDE, *PAIR_SIDE))
+"""The columns of bundles that name none: what there was before any was appended."""
+
+FOOTPRINT_SIDE = _rows(
+    "pair",
+    "institution",
+    ("footprint_share", 0, 0, "plain", "effect", "机构已放款份额", "its share of what was financed so far"),
+    ("footprint_place", 1, 1, "plain", "effect", "机构在本区县的放款份额", "its share of what was financed here"),
+    ("footprint_industry", 1, 1, "plain", "effect", "机构对本行业的放款侧重", "its lending to this industry"),
+    (
+        "footprint_request",
+        1,
+        1,
+        "plain",
+        "effect",
+        "机构对该规模和金额的放款侧重",
+        "its lending at this size and amount",
+    ),
+)
+FOOTPRINT_NAMES: tuple[str, ...] = tuple(column.name for column in FOOTPRINT_SIDE)
+DEALINGS_SIDE = _rows(
+    "pair",
+    "institution",
+    ("earlier_choice", 1, 0, "plain", "effect", "本企业过往选择该机构的程度", "its earlier choice of this institution"),
+    ("earlier_appeal", 1, 0, "plain", "effect", "看到后向该机构申请的程度", "how often it applied there when shown"),
+    ("earlier_approvals_here", 0, 1, "plain", "effect", "在该机构的过往获批情况", "its earlier approvals there"),
+    ("earlier_approvals", 0, 1, "plain", "effect", "在平台的过往获批情况", "its earlier approvals on the platform"),
+)
+
+PAIR_COLUMNS: tuple[PairColumn, ...] = (
+    *PROFILE_SIDE,
+    *DEMAND_SIDE,
+    *PRODUCT_SIDE,
+    *PAIR_SIDE,
+    *FOOTPRINT_SIDE,
+    *DEALINGS_SIDE,
+)
+"""The columns of the pair matrix, in order; new ones come last, and a bundle names those it reads."""
 
 PAIR_NAMES: tuple[str, ...] = tuple(column.name for column in PAIR_COLUMNS)
+COLUMN_OF: dict[str, int] = {name: index for index, name in enumerate(PAIR_NAMES)}
 
 
-def schema_hash() -> str:
-    """Digest of names, order, scales and signs: a model fitted to another schema must not score these rows."""
-    text = ";".join(f"{c.name}|{c.scale}|{c.unit}|{c.apply_sign}|{c.approve_sign}|{c.group}" for c in PAIR_COLUMNS)
+def schema_hash(names: Sequence[str] = PAIR_NAMES) -> str:
+    """Digest of names, order, scales and signs of columns: a model fitted to others must not score these rows.
+
+    Raises
+    ------
+    KeyError
+        If there is no column of one of these names.
+    """
+    columns = [PAIR_COLUMNS[COLUMN_OF[name]] for name in names]
+    text = ";".join(f"{c.name}|{c.scale}|{c.unit}|{c.apply_sign}|{c.approve_sign}|{c.group}" for c in columns)
     return sha256(text.encode()).hexdigest()

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.dealings import Dealings
 from features.meeting import (
+    FOOTPRINT_TABLES,
     LEVEL_EFFECTS,
     PAIR_FORMULAS,
     Columns,
     DemandSide,
-    Floats,
     Meeting,
-    ProductSide,
 )
 from features.pair_codes import (
     INSTITUTION_KINDS,
@@ -32,7 +32,9 @@ from features.pair_codes import (
     TAX_GRADES,
 )
 from features.pair_columns import (
+    DEALINGS_SIDE,
     DEMAND_SIDE,
+    FOOTPRINT_SIDE,
     OFFSETS,
     PAIR_COLUMNS,
     PAIR_SIDE,
@@ -40,6 +42,7 @@ from features.pair_columns import (
     PROFILE_SIDE,
     PairColumn,
 )
+from features.product_side import Floats, ProductSide
 from features.terms import (
     COLLATERAL_KINDS,
     PAIR_PROFILE_COLUMNS,
@@ -90,11 +93,17 @@ def prepare_products(products: Columns) -> ProductSide:
         block=_block(PRODUCT_SIDE, raw),
         raw=raw,
         accepts=np.stack([raw[f"accepts_{kind}"] > 0 for kind in COLLATERAL_KINDS], axis=1),
-        effects={name: _floats(products[name]) for name in LEVEL_EFFECTS if name in products},
+        effects={name: _floats(products[name]) for name in (*LEVEL_EFFECTS, *FOOTPRINT_TABLES) if name in products},
+        institution=_numbered(products.get("institution_id")),
     )
 
 
-def prepare_demands(profiles: Columns, demands: Columns, as_of: date | NDArray[np.datetime64]) -> DemandSide:
+def prepare_demands(
+    profiles: Columns,
+    demands: Columns,
+    as_of: date | NDArray[np.datetime64],
+    dealings: Dealings | None = None,
+) -> DemandSide:
     """The demand side of pair rows.
 
     Parameters
@@ -106,6 +115,8 @@ def prepare_demands(profiles: Columns, demands: Columns, as_of: date | NDArray[n
         As ``matcher.eligibility.demand_columns`` gives them.
     as_of
         The day, or one per demand; days until the need count from it.
+    dealings
+        What the enterprises had to do with institutions before, as known on that day; ``None`` is unknown.
     """
     n = len(demands["amount_cny"])
     raw = {name: _optional(demands, name, n) for name in ("amount_cny", "term_months", "max_annual_rate")}
@@ -117,18 +128,26 @@ def prepare_demands(profiles: Columns, demands: Columns, as_of: date | NDArray[n
     raw["log_amount"] = np.log(np.maximum(raw["amount_cny"], 1.0))
     raw["collateral_offered"] = _any_of([_floats(demands[f"offers_{kind}"]) for kind in COLLATERAL_KINDS])
     division = _codes(profiles.get("division_code"), n, None)
+    section, size = _codes(profiles.get("industry_section"), n, SECTION_LEVELS), size_levels(raw["turnover"])
+    amount = np.searchsorted(AMOUNT_STEPS, raw["amount_cny"])
     levels = {
-        "section_approve_effect": _codes(profiles.get("industry_section"), n, SECTION_LEVELS),
+        "section_approve_effect": section,
         "division_approve_effect": division,
         "division_apply_effect": division,
-        "amount_approve_effect": np.searchsorted(AMOUNT_STEPS, raw["amount_cny"]),
-        "size_approve_effect": size_levels(raw["turnover"]),
+        "amount_approve_effect": amount,
+        "size_approve_effect": size,
+        "footprint_district": division,
+        "footprint_section": section,
+        "footprint_division": _industries(profiles.get("industry_code"), n),
+        "footprint_size": size,
+        "footprint_amount": amount,
     }
     return DemandSide(
         block=_block((*PROFILE_SIDE, *DEMAND_SIDE), raw),
         raw=raw,
         appraised=np.stack([_floats(demands[f"appraised_{kind}_cny"]) for kind in COLLATERAL_KINDS], axis=1),
         levels=levels,
+        dealings=dealings,
     )
 
 
@@ -142,7 +161,7 @@ def pair_rows(
     X[:, :a] = demands.block[demand_row]
     X[:, a:b] = products.block[product_row]
     meet = Meeting(demands, products, demand_row, product_row)
-    for index, column in enumerate(PAIR_SIDE, start=b):
+    for index, column in enumerate((*PAIR_SIDE, *FOOTPRINT_SIDE, *DEALINGS_SIDE), start=b):
         X[:, index] = _scaled(column, PAIR_FORMULAS[column.name](meet))
     return X
 
@@ -155,6 +174,7 @@ def pair_matrix(
     product_row: NDArray[Any],
     *,
     as_of: date | NDArray[np.datetime64],
+    dealings: Dealings | None = None,
 ) -> NDArray[np.float32]:
     """Rows for pairs of demand and product, given the three tables; see ``prepare_demands`` and ``prepare_products``.
 
@@ -168,7 +188,8 @@ def pair_matrix(
     numpy.ndarray
         float32, shape (pairs, columns of ``PAIR_COLUMNS``), null as NaN.
     """
-    return pair_rows(prepare_demands(profiles, demands, as_of), prepare_products(products), demand_row, product_row)
+    sides = prepare_demands(profiles, demands, as_of, dealings), prepare_products(products)
+    return pair_rows(*sides, demand_row, product_row)
 
 
 def size_levels(turnover_cny: Floats) -> NDArray[np.intp]:
@@ -186,8 +207,18 @@ def division_level(code: str | None) -> int:
     return int(code[3:6]) if code and len(code) >= 6 and code[:6].isdigit() else -1
 
 
+def industry_level(code: str | None) -> int:
+    """Level of an industry's division: the two digits after the letter of GB/T 4754, -1 when unknown.
+
+    >>> industry_level("C3311"), industry_level("C"), industry_level(None)
+    (33, -1, -1)
+    """
+    return int(code[1:3]) if code and len(code) >= 3 and code[1:3].isdigit() else -1
+
+
 SECTION_LEVELS = {letter: index for index, letter in enumerate(SECTIONS)}
 DIVISION_LEVELS = 1000
+INDUSTRY_LEVELS = 100
 
 _PRODUCT_RAW = (
     "rate_low",
@@ -211,6 +242,10 @@ _PRODUCT_EFFECTS = (
     "institution_approve_effect",
     "product_apply_effect",
     "product_approve_effect",
+    "footprint_share",
+    "product_apply_average",
+    "product_approve_average",
+    "institution_choice_share",
 )
 LARGEST_SHARE = 1e4
 """Shares of something are cut here; of nothing they would be infinite."""
@@ -265,6 +300,19 @@ def _codes(values: NDArray[Any] | None, n: int, table: Mapping[str, int] | None)
     if table is None:
         return np.array([division_level(v if isinstance(v, str) else None) for v in values], dtype=np.intp)
     return np.array([table.get(v, -1) for v in values], dtype=np.intp)
+
+
+def _industries(values: NDArray[Any] | None, n: int) -> NDArray[np.intp]:
+    if values is None:
+        return np.full(n, -1, dtype=np.intp)
+    return np.array([industry_level(v if isinstance(v, str) else None) for v in values], dtype=np.intp)
+
+
+def _numbered(names: NDArray[Any] | None) -> NDArray[np.intp] | None:
+    if names is None:
+        return None
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(names.tolist()))}
+    return np.array([number_of[name] for name in names.tolist()], dtype=np.intp)
 
 
 def _shares(profiles: Columns, amount: Floats, property_free: Floats) -> dict[str, Floats]:

@@ -29,6 +29,8 @@ class Clocks:
         In place of ``decide`` for a renewal of an enterprise on the city's renewal whitelist (article 9).
     expire
         Days a demand stands open without a desk working on it.
+    escalate
+        Calendar days a lead may be late before that is escalated.
     working
         Whether days are working days; otherwise calendar days.
     """
@@ -38,6 +40,7 @@ class Clocks:
     decide: int = 10
     renewal: int = 3
     expire: int = 90
+    escalate: int = 3
     working: bool = False
 
     def due_on(self, state: State, since: date, *, is_whitelisted_renewal: bool) -> date | None:

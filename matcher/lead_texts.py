@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from features.dealings import DEALINGS_COLUMNS
 from features.pair_columns import PAIR_COLUMNS
 from features.schema import PROFILE_BY_NAME, SOURCES
 from matcher.domain import Benefit, Check, Reason, Text, Verdict
@@ -87,8 +88,11 @@ class Freshness:
 
 @lru_cache(maxsize=512)
 def told_columns(sources: frozenset[str]) -> NDArray[np.bool_]:
-    """Which columns of a pair row an institution that may read these sources may be told; shape (columns,)."""
-    told = np.array([_uses(column.name) <= sources for column in PAIR_COLUMNS])
+    """Which columns of a pair row an institution that may read these sources may be told; shape (columns,).
+
+    What the enterprise had to do with institutions before is for none of them: it speaks of the others too.
+    """
+    told = np.array([c.name not in DEALINGS_COLUMNS and _uses(c.name) <= sources for c in PAIR_COLUMNS])
     told.flags.writeable = False
     return told
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from features.dealings import dealings_of
 from features.pairs import Columns, pair_rows, prepare_demands
 from features.schema import PROFILE
 from matcher.catalog import Catalog
@@ -225,7 +226,8 @@ class Matcher:
         if not len(rows):
             return ()
         columns = self.profile_columns(question.profile)
-        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
+        dealings = dealings_of(question.dealings, self.catalog.row_of)
+        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of, dealings)
         scores = self.ranker.predict(pair_rows(side, self._products, np.zeros(len(rows), dtype=np.intp), rows))
         return best_of_each(self.catalog, rows, scores, self._exposure.charged(rows, question.as_of), VERDICTS[best])
 
@@ -255,7 +257,8 @@ class Matcher:
         clock: "_Stages",
     ) -> tuple[Item, ...]:
         admitted = _admitted(verdicts, question)
-        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of)
+        dealings = dealings_of(question.dealings, self.catalog.row_of)
+        side = prepare_demands(columns, demand_columns([question.demand]), question.as_of, dealings)
         X = pair_rows(side, self._products, np.zeros(len(admitted), dtype=np.intp), admitted)
         clock.stop("pairs")
         scores = self.ranker.predict(X)

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.effects import Effects
-from features.meeting import ProductSide
-from features.pair_columns import OFFSETS, PAIR_NAMES, schema_hash
+from features.pair_columns import COLUMN_OF, FIRST_NAMES, OFFSETS, PAIR_NAMES, schema_hash
 from features.pairs import Columns, prepare_products
+from features.product_side import ProductSide
 from matcher.calibration import Calibration, Floats, expit
 
 APPLY_MODEL, APPROVE_MODEL, RATES, MANIFEST, CARD = (
@@ -65,6 +65,7 @@ class Ranker:
         self.effects = effects
         self.manifest = manifest
         self.version = str(manifest["version"])
+        self._columns = np.array([COLUMN_OF[name] for name in columns_read(manifest)], dtype=np.intp)
         self.apply_calibration = Calibration.from_json(manifest["calibration"]["p"])
         self.approve_calibration = Calibration.from_json(manifest["calibration"]["q"])
 
@@ -116,17 +117,32 @@ class Ranker:
 
     def raw(self, X: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Log odds of both models before calibration and offsets."""
-        return _raw(self._apply, X), _raw(self._approve, X)
+        read = self._read(X)
+        return _raw(self._apply, read), _raw(self._approve, read)
 
     def contributions(self, X: NDArray[np.float32]) -> Contributions:
         """Exact contributions of every column to both raw scores, for the few rows that are shown."""
-        p, q = (_contributions(model, X) for model in (self._apply, self._approve))
+        read = self._read(X)
+        p, q = (self._contributions(model, read) for model in (self._apply, self._approve))
         offsets = np.nan_to_num(X[:, _OFFSET_COLUMNS].astype(np.float64))
         p[:, _OFFSET_COLUMNS[0]] = offsets[:, 0]
         q[:, _OFFSET_COLUMNS[1]] = offsets[:, 1]
         return Contributions(
             apply=p[:, :-1], approve=q[:, :-1], apply_bias=float(p[0, -1]), approve_bias=float(q[0, -1])
         )
+
+    def _read(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The columns this bundle was fitted to, of all there are."""
+        return X if len(self._columns) == X.shape[1] else X[:, self._columns]
+
+    def _contributions(self, model: Any, read: NDArray[np.float32]) -> Floats:
+        """Of every column there is, the bias last; what the bundle does not read contributes nothing."""
+        parts: Floats = model.predict(read, pred_contrib=True, num_threads=1, validate_features=False)
+        if len(self._columns) == len(PAIR_NAMES):
+            return parts
+        placed = np.zeros((len(parts), len(PAIR_NAMES) + 1))
+        placed[:, self._columns], placed[:, -1] = parts[:, :-1], parts[:, -1]
+        return placed
 
 
 def champion_directory(directory: Path) -> Path:
@@ -167,12 +183,26 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise BundleError(f"{directory / MANIFEST} was changed after it was written: its digest is not {stated}")
     for name, digest in expected.items():
         _compare(directory / name, digest)
-    if schema != schema_hash():
+    made = _schema_made(manifest)
+    if schema != made:
         raise BundleError(
-            f"{directory.name} was fitted to pair rows of schema {schema[:12]}, this code makes {schema_hash()[:12]}: "
+            f"{directory.name} was fitted to pair rows of schema {schema[:12]}, this code makes {made[:12]}: "
             "train a new bundle with matcher-train fit"
         )
     return manifest
+
+
+def columns_read(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the pair columns a bundle was fitted to, in order."""
+    return tuple(manifest.get("columns", FIRST_NAMES))
+
+
+def _schema_made(manifest: Mapping[str, Any]) -> str:
+    """Digest of the bundle's columns as this code makes them."""
+    unknown = [name for name in columns_read(manifest) if name not in COLUMN_OF]
+    if unknown:
+        raise BundleError(f"the bundle reads the columns {', '.join(unknown)}, which this code does not make")
+    return schema_hash(columns_read(manifest))
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
@@ -196,8 +226,3 @@ def _compare(path: Path, digest: str) -> None:
 def _raw(model: Any, X: NDArray[np.float32]) -> Floats:
     raw: Floats = model.predict(X, raw_score=True, num_threads=1, validate_features=False)
     return raw
-
-
-def _contributions(model: Any, X: NDArray[np.float32]) -> Floats:
-    parts: Floats = model.predict(X, pred_contrib=True, num_threads=1, validate_features=False)
-    return parts

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from features.dealings import Line
 from matcher.domain import Benefit, Check, Cost, Demand, NearMiss, Product, Reason, Verdict
 from matcher.rating import Rating
 from matcher.standing import Row
@@ -38,6 +39,8 @@ class Question:
         seed gives the same list.
     by_relevance
         As lists were before the market: by p·q alone, nothing explored. Only answers of that time ask for it.
+    dealings
+        Earlier dealings of the enterprise on the platform, as known on the day; ``None`` where nobody knows of any.
     """
 
     demand: Demand
@@ -49,6 +52,7 @@ class Question:
     explore: float = 0.0
     seed: str = ""
     by_relevance: bool = False
+    dealings: tuple[Line, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

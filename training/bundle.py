@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from features.effects import Effects
-from features.pair_columns import schema_hash
+from features.pair_columns import PAIR_NAMES, schema_hash
 from matcher.calibration import Calibration
 from matcher.ranker import APPLY_MODEL, APPROVE_MODEL, BUNDLE_FILES, CARD, MANIFEST, RATES, manifest_digest
 
@@ -26,6 +26,8 @@ class Bundle:
     ----------
     examination
         Chance that position k is looked at, first position first.
+    columns
+        Pair columns both models read.
     facts
         What the manifest says besides: world, days, seed, rows, parameters, data hash.
     """
@@ -38,6 +40,7 @@ class Bundle:
     examination: tuple[float, ...]
     facts: Mapping[str, Any]
     card: str
+    columns: tuple[str, ...] = PAIR_NAMES
 
 
 def write_bundle(root: Path, bundle: Bundle) -> Path:
@@ -56,7 +59,8 @@ def write_bundle(root: Path, bundle: Bundle) -> Path:
     }
     manifest: dict[str, Any] = {
         "name": "ranker",
-        "schema_hash": schema_hash(),
+        "columns": list(bundle.columns),
+        "schema_hash": schema_hash(bundle.columns),
         "files": {name: sha256(contents[name]).hexdigest() for name in BUNDLE_FILES},
         "calibration": {"p": bundle.apply_calibration.to_json(), "q": bundle.approve_calibration.to_json()},
         "examination": list(bundle.examination),

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.dealings import Dealings
 from features.effects import Effects
 from features.pairs import pair_rows, prepare_demands, prepare_products
 from features.profile import build_profiles, profile_columns
@@ -24,6 +25,7 @@ from features.sources import SourceTables
 from matcher.catalog import Catalog
 from matcher.domain import Collateral, CollateralKind, Demand, Kind, Purpose, Repayment
 from matcher.eligibility import demand_columns
+from training.dealings import dealings_before
 from training.progress import steps
 
 HELD_OUT_MONTHS, CALIBRATION_MONTHS = 2, 2
@@ -50,6 +52,8 @@ class History:
     applications
         One row per application: ``demand``, ``product`` (rows), ``propensity``, ``applied_on``, ``reviewed_on``,
         ``approved``.
+    dealings
+        What the platform knew of earlier dealings of each demand's enterprise on the day of the demand.
     """
 
     catalog: Catalog
@@ -61,6 +65,7 @@ class History:
     profiles: Mapping[str, NDArray[Any]] = field(repr=False)
     exposures: pd.DataFrame = field(repr=False)
     applications: pd.DataFrame = field(repr=False)
+    dealings: Dealings = field(repr=False)
     digest: str
 
     @property
@@ -106,6 +111,8 @@ def read_history(world: Path, *, progress: bool = False) -> History:
     catalog = Catalog.from_json(world / "catalog.json")
     month = months - months.min()
     exposures = _exposures(world, frame, catalog)
+    applications = _applications(world, frame, catalog, exposures)
+    uscc = frame["uscc"].to_numpy(dtype=object)
     return History(
         catalog=catalog,
         demands=demand_columns([_demand(row) for row in _records(frame)]),
@@ -113,9 +120,10 @@ def read_history(world: Path, *, progress: bool = False) -> History:
         published_on=published,
         month=month,
         first_month=first,
-        profiles=_monthly_profiles(world, frame["uscc"].to_numpy(dtype=object), published, month, progress),
+        profiles=_monthly_profiles(world, uscc, published, month, progress),
         exposures=exposures,
-        applications=_applications(world, frame, catalog, exposures),
+        applications=applications,
+        dealings=dealings_before(uscc, published, exposures, applications),
         digest=sha256((world / "manifest.json").read_bytes()).hexdigest(),
     )
 
@@ -133,7 +141,7 @@ def pair_matrix_of(
     The same functions make the rows of a request; see ``features.pairs``.
     """
     columns = history.catalog.columns
-    sides = prepare_demands(history.profiles, history.demands, history.published_on)
+    sides = prepare_demands(history.profiles, history.demands, history.published_on, history.dealings)
     ids = list(columns["product_id"]), list(columns["institution_id"])
     if isinstance(effects, Effects):
         return pair_rows(sides, prepare_products({**columns, **effects.columns(*ids)}), demand, product)

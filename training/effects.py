@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.effects import Effects
 from features.pairs import prepare_demands
 from training.dataset import History
+from training.footprint import joined
 
 Floats = NDArray[np.float64]
 Derivatives = Callable[[Floats], tuple[Floats, Floats]]
@@ -74,7 +75,7 @@ def effects_by_month(history: History, applied: Evidence, approved: Evidence, un
     """Effects known on the first day of each month up to and including ``until``."""
     apply_by_month = _Fit(history, applied, APPLY_KINDS).by_month(until)
     approve_by_month = _Fit(history, approved, APPROVE_KINDS).by_month(until)
-    return {month: _joined(apply_by_month[month], approve_by_month[month]) for month in range(until + 1)}
+    return {month: joined(apply_by_month[month], approve_by_month[month]) for month in range(until + 1)}
 
 
 class _Fit:
@@ -147,13 +148,3 @@ def _groups(history: History, evidence: Evidence, kind: Kind) -> tuple[NDArray[n
     shift = int(len(codes) > 0 and codes[0] < 0)
     labels = [(names[code // 10_000], str(code % 10_000)) for code in codes[shift:].tolist()]
     return np.asarray(inverse - shift, dtype=np.intp), labels
-
-
-def _joined(first: Effects, second: Effects) -> Effects:
-    """Both outcomes' effects, as they survive the bundle's rounding."""
-    both = Effects(
-        by_institution={**first.by_institution, **second.by_institution},
-        by_product={**first.by_product, **second.by_product},
-        by_level={**first.by_level, **second.by_level},
-    )
-    return Effects.from_json(both.to_json())

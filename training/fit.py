@@ -15,13 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.effects import NO_EFFECTS, Effects
-from features.pair_columns import PAIR_COLUMNS
+from features.pair_columns import COLUMN_OF, FOOTPRINT_NAMES, PAIR_COLUMNS, PAIR_NAMES
 from matcher.calibration import Calibration, expit
 from training import apply_likelihood as looking
 from training.apply_likelihood import Looks
 from training.calibrate import binary_loss, fit_calibration, shrunken_offsets
 from training.dataset import HELD_OUT_MONTHS, History, exposures_between, pair_matrix_of, reviewed_between
 from training.effects import Evidence, effects_by_month
+from training.footprint import with_footprint
+from training.hidden import APPROVE_CLIP, exposure_weights, hidden_shift
 from training.progress import steps
 from training.review import review_weights
 
@@ -31,10 +33,8 @@ Matrix = NDArray[np.float32]
 SEED = 20261031
 OFFSET_SPREAD = 0.2
 """Expected spread of an institution's offset in log odds: what offsets are shrunk by."""
-
-
-APPLY_CLIP, APPROVE_CLIP = 100.0, 5.0
-"""Largest inverse propensity of exposure in calibration: what chance showed tells how others than favourites appeal."""
+APPLY_CLIP = 100.0
+"""Largest inverse propensity of exposure in calibrating p: chance tells how others than favourites appeal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,8 @@ class Settings:
     ----------
     shuffled
         Break every tie between rows and outcomes: a control that must end at chance.
+    footprint
+        Read the institutions' footprint beside their effects; out by decision record 0013.
     """
 
     apply: Size = Size(trees=160, leaves=6, learning_rate=0.14)
@@ -61,6 +63,13 @@ class Settings:
     seed: int = SEED
     threads: int = 2
     shuffled: bool = False
+    footprint: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the pair columns both models read."""
+        left_out = () if self.footprint else FOOTPRINT_NAMES
+        return tuple(name for name in PAIR_NAMES if name not in left_out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +124,7 @@ def fit(history: History, settings: Settings | None = None, *, progress: bool = 
         approved = _first_approve(history, end, settings)
         step()
         effects = effects_by_month(history, *_evidence(applied, approved), end)
+        effects = with_footprint(history, effects, levels=settings.footprint)
         step()
         apply_rows, approve_rows = (
             pair_matrix_of(history, effects, rows["demand"].to_numpy(), rows["product"].to_numpy())
@@ -224,14 +234,14 @@ def _apply_model(X: Matrix, applied: _Apply, trees: int, settings: Settings) -> 
     rows = applied.learn
     parameters = _parameters(settings, settings.apply, "apply_sign")
     parameters["objective"] = looking.objective(applied.looks.part(rows), applied.gap)
-    data = lightgbm.Dataset(X[rows], np.zeros(len(rows)), init_score=np.full(len(rows), applied.begin))
+    data = lightgbm.Dataset(_read(X[rows], settings), np.zeros(len(rows)), init_score=np.full(len(rows), applied.begin))
     return lightgbm.train(parameters, data, trees)
 
 
 def _approve_model(X: Matrix, approved: _Approve, settings: Settings) -> lightgbm.Booster:
     rows = approved.learn
     parameters = {**_parameters(settings, settings.approve, "approve_sign"), "objective": "binary"}
-    data = lightgbm.Dataset(X[rows], approved.outcome[rows], weight=approved.weight[rows])
+    data = lightgbm.Dataset(_read(X[rows], settings), approved.outcome[rows], weight=approved.weight[rows])
     return lightgbm.train(parameters, data, settings.approve.trees)
 
 
@@ -241,7 +251,7 @@ def _calibrate_apply(
     rows = applied.calibrate
     looks, raw = applied.looks.part(rows).applications_alone(), _raw(model, X[rows], settings)
     propensity = applied.shown["propensity"].to_numpy()[rows]
-    weight = _exposure_weights(propensity, APPLY_CLIP)
+    weight = exposure_weights(propensity, APPLY_CLIP)
 
     def loss(log_odds: Floats) -> tuple[float, Floats]:
         gradient, _ = looking.derivatives(log_odds, 0.0, looks)
@@ -249,7 +259,7 @@ def _calibrate_apply(
 
     calibration = fit_calibration(raw, loss)
     # Offsets compare institutions, and the favourites tell more of that: lower weights, around their own mean.
-    weight, log_odds = _exposure_weights(propensity, APPROVE_CLIP), calibration.log_odds(raw)
+    weight, log_odds = exposure_weights(propensity, APPROVE_CLIP), calibration.log_odds(raw)
     gradient, information = looking.derivatives(log_odds, 0.0, looks)
     centre = -(weight @ gradient) / (weight @ information)
     gradient, information = looking.derivatives(log_odds + centre, 0.0, looks)
@@ -262,10 +272,17 @@ def _calibrate_approve(
 ) -> tuple[Calibration, dict[str, float]]:
     rows = approved.calibrate
     raw, outcome = _raw(model, X[rows], settings), approved.outcome[rows]
-    weight = approved.weight[rows] * _exposure_weights(approved.reviewed["propensity"].to_numpy()[rows], APPROVE_CLIP)
+    weight = approved.weight[rows] * exposure_weights(approved.reviewed["propensity"].to_numpy()[rows], APPROVE_CLIP)
     calibration = fit_calibration(raw, binary_loss(outcome, weight))
+    hidden = hidden_shift(
+        calibration.log_odds(_raw(model, X, settings)),
+        approved.outcome,
+        approved.weight,
+        approved.reviewed["propensity"].to_numpy(),
+    )
     q = expit(calibration.log_odds(raw))
     left = weight * (q - outcome), weight * q * (1.0 - q)
+    calibration = replace(calibration, intercept=round(calibration.intercept + hidden, 9))
     return calibration, _offsets(history, approved.reviewed["product"].to_numpy()[rows], *left)
 
 
@@ -276,13 +293,6 @@ def _offsets(history: History, product: NDArray[np.intp], gradient: Floats, info
         np.asarray(owner[product], dtype=np.intp), len(names), gradient, information, OFFSET_SPREAD
     )
     return dict(zip(names, values.tolist(), strict=True))
-
-
-def _exposure_weights(propensity: Floats, clip: float) -> Floats:
-    """Clipped inverse chance of having been shown there, their mean 1: the old list's favourites count less."""
-    clipped = np.clip(1.0 / propensity, 1.0, clip)
-    weight: Floats = clipped / clipped.mean()
-    return weight
 
 
 def _split(history: History, rows: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -297,8 +307,14 @@ def _shuffled(rows: pd.DataFrame, names: tuple[str, ...], seed: int) -> pd.DataF
 
 
 def _raw(model: lightgbm.Booster, X: Matrix, settings: Settings) -> Floats:
-    raw: Floats = np.asarray(model.predict(X, raw_score=True, num_threads=settings.threads))
+    read = _read(X, settings)
+    raw: Floats = np.asarray(model.predict(read, raw_score=True, num_threads=settings.threads))
     return raw
+
+
+def _read(X: Matrix, settings: Settings) -> Matrix:
+    """The columns the models read."""
+    return X[:, [COLUMN_OF[name] for name in settings.columns]]
 
 
 def _parameters(settings: Settings, size: Size, sign: str) -> dict[str, Any]:
@@ -309,7 +325,7 @@ def _parameters(settings: Settings, size: Size, sign: str) -> dict[str, Any]:
         "lambda_l2": 5.0,
         "feature_fraction": 0.6,
         "max_bin": 127,
-        "monotone_constraints": [getattr(column, sign) for column in PAIR_COLUMNS],
+        "monotone_constraints": [getattr(PAIR_COLUMNS[COLUMN_OF[name]], sign) for name in settings.columns],
         "seed": settings.seed,
         "deterministic": True,
         "force_row_wise": True,

@@ -12,8 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from features.pair_columns import PAIR_NAMES
-from matcher.ranker import APPLY_MODEL, APPROVE_MODEL
+from matcher.ranker import APPLY_MODEL, APPROVE_MODEL, columns_read, read_manifest
 from training import metrics
 from training.dataset import History
 from training.evaluate import HeldOut, segments
@@ -77,13 +76,14 @@ def ndcg_by_month(history: History, held_out: HeldOut) -> Figure:
 def importance(folder: Path) -> Figure:
     """Columns by the gain of their splits, share of all, for both models of a bundle."""
     figure = Figure(figsize=(11, 6.5), layout="constrained")
+    names = columns_read(read_manifest(folder))
     models = ((APPLY_MODEL, "p", APPLY_COLOUR), (APPROVE_MODEL, "q", APPROVE_COLOUR))
     for axes, (file, which, colour) in zip(figure.subplots(1, 2), models, strict=True):
         booster = lightgbm.Booster(model_str=(folder / file).read_text(encoding="utf-8"))
         gain = booster.feature_importance("gain")
         share = gain / max(float(gain.sum()), 1e-12)
         rows = np.argsort(share)[-MOST_IMPORTANT:]
-        axes.barh([PAIR_NAMES[row] for row in rows], share[rows], color=colour)
+        axes.barh([names[row] for row in rows], share[rows], color=colour)
         axes.tick_params(axis="y", labelsize=8)
         axes.set_title(TITLES[which])
         _plain(axes, "share of gain", "")

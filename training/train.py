@@ -55,6 +55,7 @@ def bundle_of(history: History, fitted: Fitted, settings: Settings, world: str, 
             "seed": settings.seed,
         },
         card=text,
+        columns=settings.columns,
     )
 
 

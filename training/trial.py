@@ -18,10 +18,11 @@ from features.schema import PROFILE
 from matcher.domain import Verdict
 from matcher.matching import Matcher, Question, Recommendation
 from matcher.policy import default_rulebook
-from matcher.ranker import Ranker
+from matcher.ranker import Ranker, columns_read
 from matcher.rating import RatingModel
 from training import metrics
 from training.dataset import History, read_demands
+from training.dealings import lines_of
 from training.evaluate import MICRO_TURNOVER_CNY, HeldOut, against_truth, held_out_pairs, segments
 from training.gate import SegmentQuality, Trial
 
@@ -80,7 +81,7 @@ def measure(
         learned_until=str(new.manifest["records_until"]),
         held_out_from=history.held_out_from.isoformat(),
         challenger_schema=str(new.manifest["schema_hash"]),
-        required_schema=schema_hash(),
+        required_schema=schema_hash(columns_read(new.manifest)),
     )
 
 
@@ -138,7 +139,12 @@ def _questions(history: History, world: Path, count: int) -> tuple[Question, ...
     chosen = held_out[np.unique(np.linspace(0, len(held_out) - 1, min(count, len(held_out))).astype(int))]
     demands = read_demands(world)
     return tuple(
-        Question(demand=demands[row], as_of=history.published_on[row].item(), profile=_profile(history.profiles, row))
+        Question(
+            demand=demands[row],
+            as_of=history.published_on[row].item(),
+            profile=_profile(history.profiles, row),
+            dealings=lines_of(history.dealings, row, history.catalog.columns["product_id"]),
+        )
         for row in chosen.tolist()
     )
 

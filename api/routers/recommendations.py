@@ -73,10 +73,12 @@ def _answer(instance: Instance, body: RecommendationBody, language: str) -> aski
         demand = asking.demand_of(connection, str(body.demand_id)) if stated is None else stated.demand()
         profile = asking.profile_of(instance, connection, demand.uscc, as_of)
         personalised = body.personalised and enterprises.is_personalised(connection, demand.uscc)
+        dealings = instance.dealings.lines(connection, demand.uscc, as_of) if personalised else None
     question = Question(
         demand=demand,
         as_of=as_of,
         profile=profile,
+        dealings=dealings,
         top_n=body.top_n,
         personalised=personalised,
         include_unknown=body.include_unknown,

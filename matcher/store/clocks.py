@@ -20,17 +20,19 @@ ACTOR = "service:clock"
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """How much one round did: leads reminded and marked late, demands expired."""
+    """How much one round did: leads reminded, marked late and escalated, demands expired."""
 
     reminded: int
     late: int
+    escalated: int
     expired: int
 
 
-def is_idle(connection: Connection, today: date) -> bool:
+def is_idle(connection: Connection, today: date, clocks: Clocks) -> bool:
     """Whether a round would do nothing today; asked without a lock."""
     return not (
         leads.overdue(connection, today)
+        or leads.to_escalate(connection, _long_ago(today, clocks))
         or _to_remind(connection, today)
         or demands.expired_by(connection, today, _EXPIRING)
     )
@@ -51,7 +53,15 @@ def tick(connection: Connection, today: date, now: datetime, clocks: Clocks) -> 
     for lead in late:
         leads.mark_late(connection, lead, act)
     leads.tell(connection, [replace(lead, late=True) for lead in late], "lead.late", act)
-    return Round(reminded=len(reminded), late=len(late), expired=len(expired))
+    waiting = leads.to_escalate(connection, _long_ago(today, clocks))
+    for lead in waiting:
+        leads.mark_escalated(connection, lead, act)
+    leads.tell(connection, waiting, "lead.escalated", act)
+    return Round(reminded=len(reminded), late=len(late), escalated=len(waiting), expired=len(expired))
+
+
+def _long_ago(today: date, clocks: Clocks) -> date:
+    return today - timedelta(days=clocks.escalate)
 
 
 _EXPIRING = tuple(sorted(TURNS[Turn.EXPIRE].start))

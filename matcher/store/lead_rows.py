@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from matcher.demand_states import State
 from matcher.store.tables_platform import leads
@@ -75,6 +75,18 @@ def of_demand(connection: Connection, demand_id: str) -> tuple[KeptLead, ...]:
 def overdue(connection: Connection, today: date) -> tuple[KeptLead, ...]:
     """Leads whose last day is over and that were not marked late yet."""
     query = select(leads).where(leads.c.due_on < today, leads.c.late.is_(False)).order_by(leads.c.lead_id)
+    return tuple(_kept(row) for row in connection.execute(query).all())
+
+
+def to_escalate(connection: Connection, due_before: date) -> tuple[KeptLead, ...]:
+    """Late leads due before a day whose lateness was not escalated: nothing was told of them since they were due."""
+    table = leads.c
+    query = (
+        select(leads)
+        .where(table.late.is_(True), table.due_on < due_before)
+        .where(or_(table.reminded_on.is_(None), table.reminded_on <= table.due_on))
+        .order_by(table.lead_id)
+    )
     return tuple(_kept(row) for row in connection.execute(query).all())
 
 

@@ -23,11 +23,14 @@ from matcher.store.lead_rows import insert, states_of, update
 from matcher.store.lead_rows import lead_id_of as lead_id_of
 from matcher.store.lead_rows import of_demand as of_demand
 from matcher.store.lead_rows import overdue as overdue
+from matcher.store.lead_rows import to_escalate as to_escalate
 from matcher.store.moves import Act, Move
 from matcher.store.outbox import Message, announce
 
 FUNDED_ELSEWHERE = "funded_elsewhere"
 """Why the other leads of a demand close once one institution has disbursed."""
+ESCALATED = "escalated"
+"""How the log marks that an institution kept an enterprise waiting for long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +174,14 @@ def mark_late(connection: Connection, lead: KeptLead, act: Act) -> None:
     """Mark a lead late: a move that leads nowhere, for everybody who reads the log."""
     update(connection, replace(lead, late=True))
     _record(connection, lead, lead.state, act, Terms(), late=True)
+
+
+def mark_escalated(connection: Connection, lead: KeptLead, act: Act) -> None:
+    """Escalate a lead long late: once, for the platform to see in its moves."""
+    update(connection, replace(lead, reminded_on=act.today))
+    _record(
+        connection, lead, lead.state, act, Terms(reason_code=ESCALATED, detail={"due_on": str(lead.due_on)}), late=True
+    )
 
 
 def mark_reminded(connection: Connection, lead: KeptLead, act: Act) -> None:

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from api.world import load_world, open_world
-from matcher.store import event_intake, events
+from matcher.store import event_intake, events, officers
 from matcher.store.clock import PinnedClock
 from matcher.store.store import Store, open_store
 from matcher.store.tables import demand_moves, demands
-from matcher.store.tables_platform import leads, officers
+from matcher.store.tables_platform import leads
 from tests.conftest import FreshDatabase
 from training.dataset import read_history, reviewed_between
 from training.log_from_store import NoHistoryError, export
@@ -106,8 +106,10 @@ def decide(store: Store, log: dict[str, pd.DataFrame]) -> None:
                     "occurred_on": row.reviewed_on if row.reviewed else row.applied_on,
                 },
             )
-        row = {"institution_id": "I-001", "period": date(2026, 10, 1), "officers": 3, "capacity": 9, "reviewed": None}
-        connection.execute(officers.insert(), {**row, "recorded_at": "x"})
+        month = officers.OfficerMonth(
+            institution_id="I-001", period=date(2026, 10, 1), officers=3, capacity=9, reviewed=None
+        )
+        officers.keep(connection, [month], NOW)
 
     store.write(change)
 

@@ -1,5 +1,6 @@
 """Footprints know the past only, are shares, and can be worked out by hand."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.footprint import Footprint, Plan, Term, log_softmax
-from features.footprint_city import CITY, city_columns
+from features.footprint_city import CITY, city_events, city_tables
 
 AS_OF = date(2024, 3, 1)
 
@@ -152,34 +153,42 @@ def test_a_missing_column_is_named() -> None:
         Footprint.fit(loans(loan("a")).drop(columns="industry"), AS_OF, PLAN)
 
 
-def test_no_history_at_all_gives_every_named_institution_the_same_share() -> None:
-    demands = pd.DataFrame(
-        {"division_code": ["370602"], "industry_code": ["C3311"], "size_class": ["micro"], "amount_cny": [2_000_000.0]}
+def financed(*rows: tuple[str, date, int, int]) -> pd.DataFrame:
+    """Financings of the city: institution, day, county and section; the other levels unknown."""
+    names, days, county, section = zip(*rows, strict=True)
+    unknown = np.full(len(rows), -1)
+    levels = {"district": np.array(county), "section": np.array(section), "division": unknown}
+    return city_events(
+        np.array(names, dtype=object),
+        np.array(days, dtype="datetime64[D]"),
+        {**levels, "size": unknown, "amount": unknown},
     )
-    events = city_columns(demands).assign(institution="later", day=pd.Timestamp(AS_OF))
-    footprint = Footprint.fit(events, AS_OF, CITY, institutions=["one", "two"])
-    assert np.exp(footprint.posterior(city_columns(demands))).tolist() == [[0.5, 0.5]]
 
 
-def test_the_city_reads_prefixes_of_codes() -> None:
-    demands = pd.DataFrame(
-        {
-            "division_code": ["370602", None],
-            "industry_code": ["C3311", "C"],
-            "size_class": ["micro", None],
-            "amount_cny": [2_000_000.0, np.nan],
-        }
-    )
-    found = city_columns(demands)
-    assert found[["city", "district", "section", "division", "industry"]].iloc[0].tolist() == [
-        "3706",
-        "370602",
-        "C",
-        "C33",
-        "C3311",
-    ]
-    assert found["division"].isna().tolist() == [False, True]
-    assert found["band"].iloc[0] == 21
+def test_no_history_at_all_gives_every_named_institution_of_the_city_the_same_share() -> None:
+    shares, tables = city_tables(financed(("one", AS_OF, 602, 2)), AS_OF, ["one", "two"])
+    assert shares == {"one": 0.0, "two": 0.0}
+    assert all(not levels for table in tables.values() for levels in table.values())
+
+
+def test_the_city_tells_who_lends_where_as_the_hand_does() -> None:
+    day = date(AS_OF.year - 1, 1, 1)
+    events = financed(*[("one", day, 602, 2)] * 6, *[("two", day, 681, 2)] * 6)
+    far = replace(CITY, half_life=1e9)
+    shares, tables = city_tables(events, AS_OF, ["one", "two"], far)
+    assert shares == {"one": 0.0, "two": 0.0}
+    here = (6 + 10 * 0.5) / (6 + 10)  # six of six in the county, ten even ones from above
+    assert tables["district"]["one"] == {"602": round(np.log(here / 0.5), 3), "681": round(np.log(5 / 16 / 0.5), 3)}
+    assert tables["section"] == {"one": {}, "two": {}}  # both lend to this section as much as everyone
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 400))
+def test_the_city_reads_nothing_of_its_day_or_later(days: int) -> None:
+    before = [("one", date(AS_OF.year - 1, 3, 1), 602, 2), ("two", date(AS_OF.year - 1, 5, 1), 681, 0)]
+    later = ("two", AS_OF + timedelta(days=days - 1), 602, 2)
+    known = city_tables(financed(*before), AS_OF, ["one", "two"])
+    assert city_tables(financed(*before, later), AS_OF, ["one", "two"]) == known
 
 
 def test_log_softmax_survives_large_utilities() -> None:

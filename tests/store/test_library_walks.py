@@ -320,6 +320,22 @@ def test_who_is_due_is_reminded_once_a_day_and_who_is_over_is_late_until_the_nex
     store.write(change)
 
 
+def test_a_lead_late_for_more_than_three_days_is_escalated_once(store: Store) -> None:
+    def change(connection: Connection) -> None:
+        key = new_demand(connection)
+        push(connection, key, desks=("B-1",))
+        take(connection, key, "B-1", Step.CLAIM)  # contact is due on 3 November
+        found = []
+        for day in (4, 6, 7, 7, 8):
+            clocks.tick(connection, date(2026, 11, day), NOW, Clocks())
+            found.append([kind for kind, _, _ in messages(connection, key)].count("lead.escalated"))
+        assert found == [0, 0, 1, 1, 1]
+        assert [row.reason_code for row in moves.of_demand(connection, key) if row.lead_id][-1] == "escalated"
+        assert take(connection, key, "B-1", Step.CONTACT, day=date(2026, 11, 8)).reminded_on is None
+
+    store.write(change)
+
+
 def test_looking_into_the_file_does_not_wind_the_clock_of_the_decision_up_again(store: Store) -> None:
     def change(connection: Connection) -> None:
         for whitelisted, due in ((None, date(2026, 11, 10)), (True, date(2026, 11, 3))):

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from matcher.demand_states import Turn
+from matcher.desk_clocks import Clocks
 from matcher.domain import Demand, Purpose
-from matcher.store import demands, enterprises, officers, queues
+from matcher.store import demands, enterprises, officers, queues, turns
 from matcher.store.clock import PinnedClock
+from matcher.store.moves import Act
 from matcher.store.store import Store, open_store
 from matcher.store.tables_platform import events, leads
 
@@ -76,7 +79,8 @@ def test_demands_are_open_for_thirty_days_unless_something_closed_them(store: St
         for name, day in days.items()
     ]
     store.write(lambda connection: demands.publish(connection, kept, "test", store.clock.now()))
-    store.write(lambda connection: demands.withdraw(connection, "D-5", "test", store.clock.now()))
+    act = Act(actor="test", now=store.clock.now(), today=DAY)
+    store.write(lambda connection: turns.turn(connection, "D-5", Turn.WITHDRAW, act, Clocks()))
     found = store.read(lambda connection: queues.open_demands(connection, DAY))
     assert [one.demand_id for one in found] == ["D-1", "D-2"]
 

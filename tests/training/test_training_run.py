@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.dealings import dealings_of
 from features.pairs import pair_rows, prepare_demands
 from matcher.calibration import expit
 from matcher.ranker import Ranker
@@ -14,6 +15,7 @@ from training import metrics
 from training.bundle import write_bundle
 from training.city.build import build
 from training.dataset import History, exposures_between, pair_matrix_of, read_history, reviewed_between
+from training.dealings import lines_of
 from training.effects import Evidence, effects_by_month
 from training.evaluate import evaluate, verdict
 from training.fit import Fitted, Settings, Size, fit
@@ -69,8 +71,9 @@ def test_a_served_row_has_the_bits_of_the_logged_row(history: History, ranker: R
         profile = {name: values[i : i + 1] for name, values in history.profiles.items()}
         asked = {name: values[i : i + 1] for name, values in history.demands.items()}
         day = history.published_on[i].item()
+        lines = lines_of(history.dealings, i, history.catalog.columns["product_id"])
         served = pair_rows(
-            prepare_demands(profile, asked, day),
+            prepare_demands(profile, asked, day, dealings_of(lines, history.catalog.row_of)),
             offered,
             np.zeros(len(history.catalog), dtype=int),
             np.arange(len(history.catalog)),

@@ -1,0 +1,69 @@
+"""What the store knows of an enterprise's earlier lists and files: one row per demand and product."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+
+from sqlalchemy import Connection, select
+
+from matcher.store.tables import demands
+from matcher.store.tables_platform import events, leads
+
+_CHINA = timezone(timedelta(hours=8))
+_APPROVED, _REFUSED = ("approved", "disbursed", "repaid"), ("rejected",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dealing:
+    """One product in the lists of one demand.
+
+    Parameters
+    ----------
+    shown_on, applied_on, decided_on
+        Days on which it was known, what came in late on that later day; ``None`` where nothing is known of it.
+    approved
+        What was decided, ``None`` where nothing was.
+    """
+
+    demand_id: str
+    product_id: str
+    shown_on: date | None = None
+    applied_on: date | None = None
+    decided_on: date | None = None
+    approved: bool | None = None
+
+
+def dealings_of(connection: Connection, uscc: str) -> list[Dealing]:
+    """Everything kept of an enterprise's lists and files, in no particular order."""
+    found: dict[tuple[str, str], Dealing] = {}
+    happened = (
+        select(events.c.demand_id, events.c.product_id, events.c.type, events.c.occurred_at, events.c.received_at)
+        .join(demands, demands.c.demand_id == events.c.demand_id)
+        .where(demands.c.uscc == uscc, events.c.type.in_(("exposed", "applied")), events.c.product_id.is_not(None))
+        .order_by(events.c.occurred_at.desc())
+    )
+    for row in connection.execute(happened):
+        day = max(_day(row.occurred_at), _day(row.received_at))
+        before = _of(found, row.demand_id, row.product_id)
+        changed = replace(before, shown_on=day) if row.type == "exposed" else replace(before, applied_on=day)
+        found[row.demand_id, row.product_id] = changed
+    decided = (
+        select(leads.c.demand_id, leads.c.product_id, leads.c.state, leads.c.changed_at)
+        .join(demands, demands.c.demand_id == leads.c.demand_id)
+        .where(demands.c.uscc == uscc, leads.c.state.in_((*_APPROVED, *_REFUSED)))
+    )
+    for file in connection.execute(decided):
+        found[file.demand_id, file.product_id] = replace(
+            _of(found, file.demand_id, file.product_id),
+            decided_on=_day(file.changed_at),
+            approved=file.state in _APPROVED,
+        )
+    return list(found.values())
+
+
+def _day(moment: str) -> date:
+    """The day in China of a moment."""
+    return datetime.fromisoformat(moment).astimezone(_CHINA).date()
+
+
+def _of(found: dict[tuple[str, str], Dealing], demand_id: str, product_id: str) -> Dealing:
+    return found.get((demand_id, product_id)) or Dealing(demand_id=demand_id, product_id=product_id)
