@@ -47,6 +47,8 @@ class PublishBody(DemandBody):
 class NothingBody(Body):
     """Nothing need be said; ``{}`` or no body at all."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
 
 class ReturnBody(Body):
     """What the enterprise must complete before the institution goes on."""
@@ -92,6 +94,12 @@ class DecisionBody(Body):
 class DisbursementBody(Body):
     """Money paid out; the rate is the approved one if left out, the day is today."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"amount_cny": "2000000", "annual_rate": "0.0385", "disbursed_on": "2026-10-30"}]
+        }
+    )
+
     amount_cny: Amount
     annual_rate: Rate | None = None
     disbursed_on: Day | None = None
@@ -99,6 +107,8 @@ class DisbursementBody(Body):
 
 class RepaymentBody(Body):
     """Money paid back, in full unless said otherwise; a part needs its amount."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount_cny": "500000", "in_full": False}]})
 
     amount_cny: Amount | None = None
     repaid_on: Day | None = None

@@ -182,6 +182,17 @@ class RecommendationBody(Body):
 class RecordsBody(Body):
     """Raw rows of one source, with the day they became known."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "known_on": "2026-10-15",
+                    "rows": [{"period": "2026-09", "taxed_sales_cny": "820000.00", "tax_paid_cny": "9100.00"}],
+                }
+            ]
+        }
+    )
+
     known_on: Day
     rows: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=5_000)]
 
@@ -202,6 +213,8 @@ class ConsentBody(Body):
 
 class PersonalisationBody(Body):
     """Whether an enterprise's lists may be ordered by what is known of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
 
     enabled: StrictBool
 

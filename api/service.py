@@ -11,6 +11,7 @@ from api import errors
 from api.admission import Admission
 from api.champion import ChampionWatch
 from api.instance import Instance, open_instance
+from api.keys import NoKeysError
 from api.metrics import Metrics
 from api.oidc import Tokens
 from api.outbound import Guard
@@ -19,9 +20,21 @@ from api.pushing import Pusher
 from api.rate_limit import RateLimits
 from api.settings import Settings
 from api.webhooks_delivery import Push
+from api.world import NoWorldError
+from matcher.ranker import BundleError
+from matcher.rating import RatingModelError
+from matcher.store.database import StoreUnreachableError
 
 _LOG = structlog.get_logger(__name__)
 WORKERS = 2
+_LACKS: tuple[tuple[type[Exception], str], ...] = (
+    (StoreUnreachableError, "store"),
+    (BundleError, "champion"),
+    (RatingModelError, "rating"),
+    (NoWorldError, "world"),
+    (NoKeysError, "keys"),
+)
+"""What a failure to load means is missing."""
 
 
 class Service:
@@ -63,10 +76,15 @@ class Service:
         return self._instance
 
     def missing(self) -> list[str]:
-        """What is lacking for an answer; empty when ready."""
+        """What is lacking for an answer, by name: store, champion, world, keys, prices…; empty when ready."""
         if self._instance is None:
-            return [self.failure or self._lacking]
+            return [self._lacking]
         return [] if self._instance.store.database.is_reachable() else ["store"]
+
+    def degraded(self) -> list[str]:
+        """What it answers without although it should not: prices that were never planned, a champion refused."""
+        found = [] if self.instance.matcher.prices is not None else ["prices"]
+        return found + (["champion"] if self.champion is not None and self.champion.fault is not None else [])
 
     def start(self, say: Callable[[str], None], ready: Callable[[Instance], object]) -> None:
         """Load in the background; ``ready`` is called once the instance answers."""
@@ -123,6 +141,7 @@ class Service:
             self._instance = instance
         except Exception as error:
             self.failure = str(error)
+            self._lacking = next((name for kind, name in _LACKS if isinstance(error, kind)), self._lacking)
             _LOG.error("not ready", reason=str(error))
             say(f"not ready: {error}")
 

@@ -26,6 +26,8 @@ async def ready(request: Request) -> Response:
     document: dict[str, Any] = {"status": "unready" if missing else "ready", "missing": missing}
     if not missing:
         document |= _standing(service)
+    elif service.failure is not None:
+        document["reason"] = service.failure
     return Response(wire.encode(document), status_code=503 if missing else 200, media_type="application/json")
 
 
@@ -41,6 +43,7 @@ def _standing(service: Service) -> dict[str, Any]:
     return {
         "as_of": instance.clock.today().isoformat(),
         "simulated": True,
+        "degraded": service.degraded(),
         "versions": wire.versions_json(instance.matcher.versions),
         "prices": prices.standing(instance, service.prices),
         "champion_fault": None if service.champion is None else service.champion.fault,

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AwareDatetime, Field, StrictInt, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StrictInt, model_validator
 from sqlalchemy import Connection
 
 from api import bodies, errors, idempotency, wire
@@ -26,6 +26,12 @@ Scope = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,39}:(read|write)$")]
 
 class KeyBody(Body):
     """A key to be made."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"role": "institution", "institution_id": "I-001", "scopes": ["leads:read", "leads:write"]}]
+        }
+    )
 
     role: Literal["platform", "institution", "analyst", "regulator", "admin"]
     institution_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None

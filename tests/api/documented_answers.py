@@ -1,13 +1,12 @@
 """Holds every answer of an app against its own OpenAPI document, for the client all tests of the edge go through."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
 import httpx
 import jsonschema_rs
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
-from starlette.routing import Match
 
 PROBLEM = "application/problem+json"
 _BEYOND = {405, 500}
@@ -46,12 +45,16 @@ def body_fault(app: FastAPI, request: httpx.Request, response: httpx.Response) -
 
 
 def template_of(app: FastAPI, request: httpx.Request) -> str | None:
-    """The path of the document a request is of."""
-    scope = {"type": "http", "method": _method(request).upper(), "path": request.url.path, "headers": []}
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.include_in_schema and route.matches(scope)[0] is Match.FULL:
-            return route.path_format
-    return None
+    """The path of the document a request is of: the one with fewest names in braces that fits."""
+    fitting = [path for path, shape in _shapes(app) if shape.fullmatch(request.url.path)]
+    found = min(fitting, key=lambda path: path.count("{"), default=None)
+    return found if found is not None and _method(request) in app.openapi()["paths"][found] else None
+
+
+@lru_cache(maxsize=100)
+def _shapes(app: FastAPI) -> list[tuple[str, re.Pattern[str]]]:
+    names = re.compile(r"\\{[^/}]+\\}")
+    return [(path, re.compile(names.sub("[^/]+", re.escape(path)), re.DOTALL)) for path in app.openapi()["paths"]]
 
 
 def _method(request: httpx.Request) -> str:

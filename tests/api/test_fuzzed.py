@@ -84,9 +84,7 @@ def sender(fuzzed: Instance) -> Iterator["Sender"]:
     """Sends what was made up, with a key of each role."""
     client = Client(create_app(fuzzed.settings, opened=fuzzed))
     client.app.state.service.guard = Guard(is_production=False, resolver=_no_name)
-    made = Sender(client, fuzzed)
-    yield made
-    print({label: dict(told) for label, told in made.answered.items()})
+    yield Sender(client, fuzzed)
     client.close()
 
 
@@ -167,10 +165,16 @@ def test_a_case_made_from_the_document_is_answered_as_the_document_says(
     ("method", "path"),
     [(each.method.upper(), each.path) for each in OPERATIONS if each.method.upper() in {"POST", "PUT"}],
 )
+def test_most_routes_did_what_they_were_asked_for_some_case(sender: Sender) -> None:
+    reached = [label for label, told in sender.answered.items() if any(status < 400 for status in told)]
+    assert len(reached) >= 0.6 * len(sender.answered), sorted(set(sender.answered) - set(reached))
+
+
 def test_a_million_random_bytes_are_refused_politely(sender: Sender, method: str, path: str) -> None:
     chance = random.Random(f"{method} {path}")
     url = path.format(**{**sender.real, "lead_id": "L-none"})
-    sizes = [BYTES // 2, *[BYTES // 80] * 36, *[100] * 500]
+    pieces = 300 if _reads_a_body(method, path) else 10
+    sizes = [BYTES // 2, *[BYTES // 40] * 18, *[BYTES // 20 // pieces + 1] * pieces]
     example = b'{"events": [{"event_id": "e-1"}], "rows": [{}], "demand": {"amount_cny": "1e3"}, "facts": {}}'
     for number, size in enumerate(sizes):
         junk = chance.randbytes(size)
