@@ -7,7 +7,7 @@ or has expired is asked of the store every time.
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -94,6 +94,11 @@ class Keyring:
 
     def rotate(self, key_id: str, *, grace: timedelta = GRACE, actor: str = "operator") -> str | None:
         """A successor with the same rights, ``None`` for no such key; the old one opens until the grace is over."""
+        made = self.rotation(key_id, grace=grace, actor=actor)
+        return made.presented if self._store.write(made.change) else None
+
+    def rotation(self, key_id: str, *, grace: timedelta = GRACE, actor: str = "operator") -> "Rotation":
+        """A rotation thought through but not yet done."""
         successor_id, presented, hashed = made_key()
         successor = keys.KeyRow(key_id=successor_id, role="", institution_id=None, hash=hashed)
         now = self._store.clock.now()
@@ -105,7 +110,7 @@ class Keyring:
             audit.append(connection, entry, now)
             return True
 
-        return presented if self._store.write(change) else None
+        return Rotation(key_id=successor_id, presented=presented, change=change)
 
     def revoke(self, key_id: str, *, actor: str = "operator") -> bool:
         """Make a key useless at once; whether there was one."""
@@ -145,6 +150,15 @@ class Keyring:
 
     def _now(self) -> datetime:
         return self._store.clock.now()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """A successor of a key, in force once ``change`` has said that there was a key to replace."""
+
+    key_id: str
+    presented: str
+    change: Callable[[Connection], bool]
 
 
 def made_key() -> tuple[str, str, str]:

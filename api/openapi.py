@@ -93,7 +93,6 @@ NOT_ONCE = frozenset(
     {
         "POST /v1/recommendations/{recommendation_id}/replay",
         "POST /v1/policies/assess",
-        "POST /v1/keys/{key_id}/rotate",
         "POST /v1/webhooks/{webhook_id}/enable",
         "POST /v1/webhooks/{webhook_id}/test",
         "POST /v1/webhooks/{webhook_id}/deliveries/replay",

@@ -102,7 +102,7 @@ class Shared(Nouns):
 
     def rotate_key(self, key_id: str) -> answers.MadeKey:
         """A successor with the same rights; the old key opens for another 24 hours."""
-        return cast(answers.MadeKey, self._got("POST", "/v1/keys/{key_id}/rotate", key_id=key_id))
+        return cast(answers.MadeKey, self._made("POST", "/v1/keys/{key_id}/rotate", key_id=key_id))
 
     def revoke_key(self, key_id: str) -> None:
         """Make a key useless."""

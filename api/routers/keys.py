@@ -1,5 +1,6 @@
 """Keys of callers, looked after by the administrator: made, listed, replaced, taken away. A key is seen once."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -99,14 +100,28 @@ async def every(request: Request, _caller: Admin) -> Response:
 
 @router.post("/{key_id}/rotate", status_code=201, summary="轮换密钥 · Rotate")
 async def rotate(request: Request, key_id: KeyId, caller: Admin) -> Response:
-    """A successor with the same rights; the old key opens for another 24 hours."""
+    """A successor with the same rights; the old key opens for another 24 hours. A replay shows the key no more."""
     instance = instance_of(request)
-    presented = instance.keyring.rotate(key_id, actor=caller.name)
-    if presented is None:
-        raise errors.not_found(NO_KEY)
-    row = instance.store.read(lambda connection: keys.find(connection, presented.split("_")[1]))
-    assert row is not None
-    return Response(wire.encode(_document(row) | {"key": presented}), status_code=201, media_type="application/json")
+
+    async def work() -> idempotency.Outcome:
+        old = instance.store.read(lambda connection: keys.find(connection, key_id))
+        if old is None:
+            raise errors.not_found(NO_KEY)
+        made = instance.keyring.rotation(key_id, actor=caller.name)
+        shown = _document(replace(old, key_id=made.key_id, expires_at=None, rotated_from=key_id))
+
+        def change(connection: Connection) -> None:
+            if not made.change(connection):
+                raise errors.not_found(NO_KEY)
+
+        return idempotency.Outcome(
+            status=201,
+            answer=wire.encode(shown | {"key": made.presented}),
+            kept=wire.encode(shown | {"key": None}),
+            change=change,
+        )
+
+    return await idempotency.once(request, b"", caller, instance.in_flight, instance.store, work)
 
 
 @router.delete("/{key_id}", status_code=204, summary="吊销密钥 · Revoke")

@@ -158,10 +158,10 @@ def test_what_may_not_happen_twice_is_not_sent_twice_once_it_was_sent() -> None:
         raise httpx.ReadError("cut off")
 
     client = over(cut_off)
-    for call in (lambda: client.rotate_key("K"), lambda: client.put_records("U", "tax", date(2026, 1, 1), [{}])):
+    for call in (lambda: client.send_test("W"), lambda: client.put_records("U", "tax", date(2026, 1, 1), [{}])):
         with pytest.raises(httpx.ReadError):
             call()
-    assert tried == ["/v1/keys/K/rotate", "/v1/enterprises/U/records/tax"]
+    assert tried == ["/v1/webhooks/W/test", "/v1/enterprises/U/records/tax"]
     with pytest.raises(httpx.ReadError):
         client.demand("D/1")
     assert tried[2:] == ["/v1/demands/D/1"] * 4
@@ -174,7 +174,7 @@ def test_a_connection_that_never_was_is_tried_again_until_patience_ends() -> Non
         raise httpx.ConnectError("refused")
 
     with pytest.raises(httpx.ConnectError):
-        over(refused, waits, tries=3).rotate_key("K")
+        over(refused, waits, tries=3).send_test("W")
     assert len(waits) == 2
 
 

@@ -30,7 +30,9 @@ from api.instance import Instance, open_instance
 from api.keys import ensure_keys
 from api.outbound import Guard
 from api.settings import Settings
+from matcher.store.leads import lead_id_of
 from tests.api.in_process import Client
+from tests.api.lead_plans import plan
 from tests.conftest import FreshDatabase
 
 pytestmark = pytest.mark.xdist_group("fuzz")
@@ -103,7 +105,6 @@ class Sender:
         self.answered: dict[str, Counter[int]] = defaultdict(Counter)
         self.keys = {role: kept["key"] if role == "institution" else kept for role, kept in made.items()}
         products = instance.matcher.catalog.products
-        hook = self.put("POST", "/v1/webhooks", "institution", {"url": "https://127.0.0.1/hook"}, {201, 422}).json()
         demand = {"uscc": instance.profiles.codes[0], "amount_cny": "1000000", "term_months": 12, "purpose": "startup"}
         published = self.put("POST", "/v1/demands", "platform", demand, {201}).json()["demand_id"]
         asked = self.put("POST", "/v1/recommendations", "platform", {"demand_id": published}, {200}).json()
@@ -114,13 +115,19 @@ class Sender:
             "product_id": next(each.product_id for each in products if each.institution_id == bank),
             "demand_id": published,
             "recommendation_id": asked["recommendation_id"],
-            "webhook_id": hook.get("webhook_id", "WH-none"),
+            "webhook_id": self.hook(),
+            "lead_id": lead_id_of(plan(instance, bank, "fuzzed", most=1, looked_at=60).rows[0].demand_id, bank),
             "delivery_id": "1",
             "kind": "lead.pushed",
             "key_id": instance.keyring.issue("analyst").split("_")[1],
             "name": "products",
             "form": "csv",
         }
+
+    def hook(self) -> str:
+        """A new webhook of the institution."""
+        made = self.put("POST", "/v1/webhooks", "institution", {"url": "https://127.0.0.1/hook"}, {201})
+        return str(made.json()["webhook_id"])
 
     def put(self, method: str, path: str, role: str, body: object, wanted: set[int]) -> httpx.Response:
         """One request that is meant to work."""
@@ -142,6 +149,8 @@ class Sender:
             headers = {**options.get("headers", {}), "Authorization": f"Bearer {key}"}
             answer = self.client.request(sent["method"], sent["url"], **{**options, "headers": headers})
             case.validate_response(answer, checks=CHECKS)
+            if answer.status_code == 204 and real and "/webhooks/" in case.path:
+                self.real["webhook_id"] = self.hook()
             self.answered[case.operation.label][answer.status_code] += 1
 
 
@@ -161,18 +170,18 @@ def test_a_case_made_from_the_document_is_answered_as_the_document_says(
     holds()
 
 
+def test_most_routes_did_what_they_were_asked_for_some_case(sender: Sender) -> None:
+    reached = [label for label, told in sender.answered.items() if any(status < 400 for status in told)]
+    assert len(reached) >= 0.8 * len(sender.answered), sorted(set(sender.answered) - set(reached))
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [(each.method.upper(), each.path) for each in OPERATIONS if each.method.upper() in {"POST", "PUT"}],
 )
-def test_most_routes_did_what_they_were_asked_for_some_case(sender: Sender) -> None:
-    reached = [label for label, told in sender.answered.items() if any(status < 400 for status in told)]
-    assert len(reached) >= 0.6 * len(sender.answered), sorted(set(sender.answered) - set(reached))
-
-
 def test_a_million_random_bytes_are_refused_politely(sender: Sender, method: str, path: str) -> None:
     chance = random.Random(f"{method} {path}")
-    url = path.format(**{**sender.real, "lead_id": "L-none"})
+    url = path.format(**sender.real)
     pieces = 300 if _reads_a_body(method, path) else 10
     sizes = [BYTES // 2, *[BYTES // 40] * 18, *[BYTES // 20 // pieces + 1] * pieces]
     example = b'{"events": [{"event_id": "e-1"}], "rows": [{}], "demand": {"amount_cny": "1e3"}, "facts": {}}'

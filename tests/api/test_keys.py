@@ -217,3 +217,16 @@ def test_a_forged_token_opens_nothing_and_makes_no_more_than_one_fetch(
 def test_half_an_identity_provider_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="OIDC_AUDIENCE"):
         Settings(oidc_issuer=ISSUER)
+
+
+def test_a_rotation_repeated_under_one_idempotency_key_is_one_rotation(
+    client: Client, instance: Instance, keys: dict[str, Any]
+) -> None:
+    old = instance.keyring.issue("analyst").split("_")[1]
+    headers = {"Authorization": f"Bearer {keys['admin']}", "Idempotency-Key": f"rotate-{old}"}
+    first, again = (client.post(f"/v1/keys/{old}/rotate", headers=headers) for _ in range(2))
+    assert [first.status_code, again.status_code] == [201, 201]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json() == first.json() | {"key": None}
+    listed = client.get("/v1/keys", headers={"Authorization": f"Bearer {keys['admin']}"}).json()["items"]
+    assert [each["key_id"] for each in listed if each["rotated_from"] == old] == [first.json()["key_id"]]
