@@ -222,13 +222,13 @@ def _answer(response: Json, told: Told, schemas: Json) -> None:
 def _say(responses: Json) -> None:
     """Reasons in words, and the headers of each answer."""
     for status, response in responses.items():
-        number = int(status)
-        if number in _REASONS and "application/problem+json" in response.get("content", {}):
+        number, is_problem = int(status), "application/problem+json" in response.get("content", {})
+        if number in _REASONS and is_problem:
             response["description"] = _REASONS[number]
         shown = ["RequestId"]
-        if number >= 400:
+        if is_problem:
             shown.append("ContentLanguage")
-        if number in {429, 503}:
+        if number in {429, 503} and is_problem:
             shown.append("RetryAfter")
         if number == 401:
             shown.append("Challenge")

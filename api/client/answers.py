@@ -110,8 +110,8 @@ class RecommendedItem(TypedDict):
     institution_id: str
     institution_name: str
     score: float
-    p_apply: float
-    p_approve: float
+    p_apply: float | None
+    p_approve: float | None
     queue_price: float
     offer: Offer
     cost: Cost
@@ -346,8 +346,8 @@ class Lead(TypedDict):
     enterprise_name: str
     masked: bool
     uscc: str | None
-    p_apply: float
-    p_approve: float
+    p_apply: float | None
+    p_approve: float | None
     amount_cny: str
     term_months: int
     reason_base: float

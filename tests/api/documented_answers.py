@@ -36,7 +36,7 @@ def body_fault(app: FastAPI, request: httpx.Request, response: httpx.Response) -
     """Where a JSON body is not as its schema says."""
     path = template_of(app, request)
     media = response.headers.get("content-type", "")
-    if path is None or not media.endswith("json") or response.status_code in _BEYOND:
+    if path is None or request.method == "HEAD" or not media.endswith("json") or response.status_code in _BEYOND:
         return None
     checked = _validator(app, path, _method(request), response.status_code, media)
     fault = next(checked.iter_errors(response.json()), None)

@@ -66,7 +66,7 @@ def bank(client: Client, instance: Instance, keys: dict[str, Any]) -> Iterator[d
     lead = client.get(f"/v1/institutions/{name}/leads", headers=headers).json()["items"][0]
     own = next(each for each in instance.matcher.catalog.products if each.institution_id == name)
     now = instance.clock.now()
-    told = Message(institution_id=name, kind="lead.pushed", payload={"lead_id": lead["lead_id"]})
+    told = Message(institution_id=name, kind="lead.pushed", payload={name: lead[name] for name in ("lead_id", "demand_id")})
     instance.store.write(lambda connection: outbox.announce(connection, [told], now, now))
     yield {
         "institution_id": name,
