@@ -211,26 +211,20 @@ def log(
 
 @app.command()
 def market(
-    world: Annotated[str, typer.Option("--world", help="Mechanism of the simulated market, or all.")] = "all",
-    seeds: Annotated[int, typer.Option(min=2, help="Draws of each market.")] = 10,
+    world: Annotated[
+        str, typer.Option("--world", help="A simulated city, all of them, or synthetic: mechanisms without a city.")
+    ] = "all",
+    seeds: Annotated[int, typer.Option(min=2, help="Cities of each world.")] = 10,
+    cache: Cache = CACHE,
+    enterprises: Annotated[int | None, typer.Option(min=200, help="Enterprises per city; 3,000 if absent.")] = None,
+    controls: Annotated[bool, typer.Option("--controls", help="Negative controls too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Distinct enterprises funded under prices and every other way of making lists, in simulated markets."""
-    from training.market_report import report
-    from training.market_worlds import MECHANISMS
+    """Distinct enterprises funded under prices and every other way of making lists, with a ranker trained per city."""
+    from training.market_command import run
 
-    if world != "all" and world not in MECHANISMS:
-        raise typer.BadParameter(f"no market {world!r}; there are all, {', '.join(MECHANISMS)}", param_hint="--world")
-    found = report(worlds=tuple(MECHANISMS) if world == "all" else (world,), seeds=tuple(range(seeds)))
-    if as_json:
-        typer.echo(json.dumps(found, indent=1))
-        return
-    table = Table("market (simulated)", "gain over best", "over p·q", "of the bound", "unreviewed", "frozen loss")
-    for name, row in found["worlds"].items():
-        shares = (row["gain_over_best"], row["gain_over_pq"], row["share_of_bound"])
-        unreviewed = row["prices"]["unreviewed"]
-        table.add_row(name, *(f"{share['mean']:.1%}" for share in (*shares, unreviewed, row["frozen_loss"])))
-    Console().print(table)
+    progress = sys.stderr.isatty()
+    run(world, seeds, cache, enterprises=enterprises, controls=controls, as_json=as_json, progress=progress)
 
 
 @app.command()

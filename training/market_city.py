@@ -47,6 +47,18 @@ class Size:
     institutions: int = 36
     products: int = 150
 
+    @classmethod
+    def of(cls, enterprises: int) -> "Size":
+        """A city of so many enterprises, everything else in the usual proportion, never too few to make a market."""
+        usual = cls()
+        share = enterprises / usual.enterprises
+        return cls(
+            enterprises=enterprises,
+            demands=round(usual.demands * share),
+            institutions=max(10, round(usual.institutions * share)),
+            products=max(40, round(usual.products * share)),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class CityMarket:
