@@ -212,7 +212,8 @@ def log(
 @app.command()
 def market(
     world: Annotated[
-        str, typer.Option("--world", help="A simulated city, all of them, or synthetic: mechanisms without a city.")
+        str,
+        typer.Option("--world", help="Simulated cities, by comma, or all; or synthetic: mechanisms without a city."),
     ] = "all",
     seeds: Annotated[int, typer.Option(min=2, help="Cities of each world.")] = 10,
     cache: Cache = CACHE,

@@ -141,6 +141,11 @@ def read_market(directory: Path) -> CityMarket:
     with TemporaryDirectory() as scratch:
         bundle = bundle_of(history, fit(history, settings), settings, directory.name, "")
         ranker = Ranker.load(write_bundle(Path(scratch), bundle))
+    return scored(directory, history, ranker)
+
+
+def scored(directory: Path, history: History, ranker: Ranker) -> CityMarket:
+    """The held-out months of a built city as a ranker scores them."""
     pairs = held_out_pairs(history, directory, ranker)
     rows, demand = np.unique(pairs.demand, return_inverse=True)
     curve = _curve(history)

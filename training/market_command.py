@@ -31,13 +31,15 @@ def run(
     from training.market_cities import report
     from training.market_city import Size
 
-    if world != "all" and world not in WORLDS:
-        raise typer.BadParameter(
-            f"no world {world!r}; there are all, {', '.join(WORLDS)} and {SYNTHETIC}", param_hint="--world"
-        )
+    worlds = tuple(WORLDS) if world == "all" else tuple(world.split(","))
+    for name in worlds:
+        if name not in WORLDS:
+            raise typer.BadParameter(
+                f"no world {name!r}; there are all, {', '.join(WORLDS)} and {SYNTHETIC}", param_hint="--world"
+            )
     found = report(
         cache,
-        worlds=tuple(WORLDS) if world == "all" else (world,),
+        worlds=tuple(dict.fromkeys(worlds)),
         seeds=tuple(range(seeds)),
         size=Size.of(enterprises) if enterprises else None,
         with_controls=controls,

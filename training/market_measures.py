@@ -46,11 +46,15 @@ def measure(world: World, listed: Listed, draws: int, adoption: float = 1.0) -> 
         "duplicate_approvals": 1.0 - float(funded.sum()) * draws / max(approvals, 1.0),
         "utilisation": float(reviewed.sum()) / draws / float(world.true_capacity.sum()),
         "gini_exposure": gini(views / np.maximum(world.true_capacity, 1.0)),
-        "small_share": float(reviewed[world.small].sum() / max(reviewed.sum(), 1.0))
-        / float(world.true_capacity[world.small].sum() / world.true_capacity.sum()),
+        "small_share": _small_share(world, reviewed),
         "bottom_quarter": float(funded[weakest].mean()),
         "envy": _envy(world, lists),
     }
+
+
+def _small_share(world: World, reviewed: Floats) -> float:
+    theirs = float(world.true_capacity[world.small].sum() / world.true_capacity.sum())
+    return float(reviewed[world.small].sum() / max(float(reviewed.sum()), 1.0)) / theirs if theirs > 0.0 else 1.0
 
 
 def gini(values: Floats) -> float:
@@ -104,13 +108,17 @@ def linear_bound(world: World, *, with_lists: bool = True) -> float:
     )
     looks = float(world.true_examination.sum()) if with_lists else float(world.apply.shape[1])
     surest = _best_list(world) if with_lists else np.ones(demands)
-    most = (0.0, np.floor(world.true_capacity), float(world.max_applications), looks)
-    rows_each = (demands, institutions, demands, demands)
+    most = [
+        np.zeros(demands),
+        np.floor(world.true_capacity),
+        np.full(demands, float(world.max_applications)),
+        np.full(demands, looks),
+    ]
     solve: Any = linprog  # its stubs know no sparse constraint
     solved = solve(
         np.concatenate([np.zeros(pairs), -np.ones(demands)]),
         A_ub=constraint,
-        b_ub=np.concatenate([np.broadcast_to(limit, count) for limit, count in zip(most, rows_each, strict=True)]),
+        b_ub=np.concatenate(most),
         bounds=[(0.0, float(limit)) for limit in np.concatenate([float(world.true_examination[0]) * wanted, surest])],
         method="highs-ipm",
     )

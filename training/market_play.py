@@ -70,10 +70,10 @@ def simulate(world: World, lists: Integers, priority: Floats, *, seed: int, adop
 def _partly_followed(
     world: World, lists: Integers, priority: Floats, follows: NDArray[np.bool_]
 ) -> tuple[Integers, Floats]:
-    own = np.argsort(-np.where(world.true_apply > 0.0, world.habit, -np.inf), axis=1, kind="stable")[
-        :, : lists.shape[1]
-    ]
-    rows = np.arange(own.shape[0])[:, None]
-    own_priority = world.approve[rows, own]
-    own = np.where(world.true_apply[rows, own] > 0.0, own, -1)
+    products = min(lists.shape[1], world.habit.shape[1])
+    liked = np.argsort(-np.where(world.true_apply > 0.0, world.habit, -np.inf), axis=1, kind="stable")[:, :products]
+    rows = np.arange(liked.shape[0])[:, None]
+    own, own_priority = np.full(lists.shape, -1, dtype=np.int64), np.zeros(lists.shape)
+    own[:, :products] = np.where(world.true_apply[rows, liked] > 0.0, liked, -1)
+    own_priority[:, :products] = world.approve[rows, liked]
     return np.where(follows[:, None], lists, own), np.where(follows[:, None], priority, own_priority)

@@ -48,7 +48,7 @@ def believed_capacity(officers: Integers, reviews: Integers, files: Integers) ->
     most = np.maximum(reviews.max(axis=1), 1).astype(np.float64)
     pressed = ((files > 1.5 * reviews) & (reviews >= 0.9 * most[:, None])).sum(axis=1) >= 2
     rate = float(np.median((most / officers)[pressed])) if pressed.any() else 3.0
-    return np.where(pressed, most, np.maximum(most, np.sqrt(most * officers * rate)))
+    return np.asarray(np.where(pressed, most, np.maximum(most, np.sqrt(most * officers * rate))))
 
 
 def trial(market: CityMarket) -> dict[str, Any]:
