@@ -1,11 +1,11 @@
-"""Negative controls: markets where the gain of prices should shrink, or whose planner is told something wrong."""
+"""Controls: markets where the gain of prices should shrink, or whose planner is told something wrong, or the truth."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.market_measures import interval, measure
+from training.market_measures import enterprises_funded, interval
 from training.market_methods import BASELINES, listed_by_all
 from training.market_worlds import World
 
@@ -51,6 +51,20 @@ def _flat(world: World) -> World:
     return replace(world, true_examination=np.full_like(world.true_examination, world.true_examination.mean()))
 
 
+def _flat_and_full(world: World) -> World:
+    """As before, but every list is filled: lines that are worth little are looked at more often than believed."""
+    return replace(_flat(world), shortest=world.examination.size)
+
+
+def _scores_known(world: World) -> World:
+    return replace(world, apply=world.true_apply, approve=world.true_approve)
+
+
+def _all_known(world: World) -> World:
+    known = _scores_known(world)
+    return replace(known, capacity=world.true_capacity, examination=world.true_examination)
+
+
 def _flat_and_known(world: World) -> World:
     flat = _flat(world)
     return replace(flat, examination=flat.true_examination)
@@ -63,9 +77,12 @@ CONTROLS = {
     "capacity_believed_30_percent_high": Control(about="planned for 1.3 times", changed=_capacity_believed(1.3)),
     "capacity_believed_30_percent_low": Control(about="planned for 0.7 times", changed=_capacity_believed(0.7)),
     "flat_examination_believed_decaying": Control(about="positions are looked at alike, unknown", changed=_flat),
+    "flat_examination_believed_decaying_full_lists": Control(about="and lists are filled", changed=_flat_and_full),
     "flat_examination_known": Control(about="positions are looked at alike, known", changed=_flat_and_known),
     "one_application": Control(about="one application each", changed=lambda world: replace(world, max_applications=1)),
     "30_percent_adoption": Control(about="the others go by what is popular", changed=lambda world: world, adoption=0.3),
+    "true_scores_known": Control(about="true chances instead of the ranker's", changed=_scores_known),
+    "everything_known": Control(about="capacity and examination too", changed=_all_known),
 }
 
 
@@ -75,7 +92,7 @@ def controlled(world: World, draws: int) -> dict[str, dict[str, float]]:
     for name, control in CONTROLS.items():
         market = control.changed(world)
         funded = {
-            method: measure(market, listed, draws, control.adoption)["funded"]
+            method: enterprises_funded(market, listed, draws, control.adoption)
             for method, listed in listed_by_all(market).items()
         }
         table[name] = funded | {

@@ -16,7 +16,7 @@ from training.market_play import simulate
 from training.market_worlds import Floats, Integers, World
 
 
-def measure(world: World, listed: Listed, draws: int, adoption: float = 1.0) -> dict[str, float]:
+def measure(world: World, listed: Listed, draws: int) -> dict[str, float]:
     """Metrics of one set of lists, averaged over simulated periods.
 
     Returns
@@ -29,7 +29,7 @@ def measure(world: World, listed: Listed, draws: int, adoption: float = 1.0) -> 
         demands that would rather have the next one's list.
     """
     lists, value = listed
-    outcomes = [simulate(world, lists, value, seed=1_000 + draw, adoption=adoption) for draw in range(draws)]
+    outcomes = [simulate(world, lists, value, seed=1_000 + draw) for draw in range(draws)]
     files = float(sum(outcome.applications.sum() for outcome in outcomes))
     reviewed = np.sum([outcome.reviewed for outcome in outcomes], axis=0).astype(np.float64)
     approvals = float(sum(outcome.approvals.sum() for outcome in outcomes))
@@ -50,6 +50,12 @@ def measure(world: World, listed: Listed, draws: int, adoption: float = 1.0) -> 
         "bottom_quarter": float(funded[weakest].mean()),
         "envy": _envy(world, lists),
     }
+
+
+def enterprises_funded(world: World, listed: Listed, draws: int, adoption: float = 1.0) -> float:
+    """Distinct enterprises funded where a share of them follows its lists and the others go by habit."""
+    outcomes = (simulate(world, *listed, seed=1_000 + draw, adoption=adoption) for draw in range(draws))
+    return float(np.mean([outcome.funded.sum() for outcome in outcomes]))
 
 
 def _small_share(world: World, reviewed: Floats) -> float:

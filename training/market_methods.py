@@ -43,6 +43,7 @@ def planned_for(world: World) -> Plan:
         examination=world.examination,
         max_applications=world.max_applications,
         top_n=world.examination.size,
+        shortest=world.shortest,
     )
 
 

@@ -36,6 +36,8 @@ class World:
         Chance that each position is looked at: as believed, and as it is.
     max_applications
         Applications one demand makes at most.
+    shortest
+        Lines every planned list has at least; the planner's own choice where absent.
     """
 
     name: str
@@ -51,6 +53,7 @@ class World:
     examination: Floats
     true_examination: Floats
     max_applications: int = 3
+    shortest: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
