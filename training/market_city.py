@@ -18,9 +18,8 @@ from matcher.ranker import Ranker
 from training.baselines import popularity_in_place
 from training.bundle import write_bundle
 from training.city.build import build
-from training.city.truth import read_truth
 from training.dataset import HELD_OUT_MONTHS, History, exposures_between, read_history
-from training.evaluate import held_out_pairs
+from training.evaluate import held_out_pairs, true_examination
 from training.examination import ExaminationCurve, examination_curve
 from training.fit import Settings, fit
 from training.train import bundle_of
@@ -168,7 +167,7 @@ def scored(directory: Path, history: History, ranker: Ranker) -> CityMarket:
         examination=curve.chance,
         examination_low=curve.low,
         examination_high=curve.high,
-        true_examination=read_truth(directory).examination,
+        true_examination=true_examination(directory),
     )
 
 
