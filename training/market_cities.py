@@ -1,13 +1,15 @@
 """The market report over simulated cities: worlds × seeds, means with intervals, the worst world, and the aims."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from training.city.parameters import WORLDS
-from training.market_city import Size, market_of_city
+from training.market_cache import code_digest, kept_json
+from training.market_city import CityMarket, Size, market_of_city
 from training.market_controls import controlled, over_seeds
 from training.market_measures import interval
 from training.market_trial import DRAWS, month_of, trial
@@ -15,6 +17,8 @@ from training.progress import steps
 
 TOTALS = ("gain_over_best", "gain_over_pq", "frozen_loss", "share_of_bound", "share_of_plain_bound")
 """Numbers of one trial beside the measures of its methods."""
+
+_JUDGES = ("matcher/market/*.py", "training/market_*.py")
 
 CROWDED = "crowded"
 """The world whose officers can review under half of the files."""
@@ -46,15 +50,16 @@ def report(
         JSON.
     """
     size = size or Size()
+    code = code_digest(_JUDGES, repr(size), str(DRAWS))
     trials: dict[str, list[dict[str, Any]]] = {world: [] for world in worlds}
     control: list[dict[str, dict[str, float]]] = []
     with steps(progress, "simulated markets", len(worlds) * len(seeds)) as step:
         for place, seed in enumerate(seeds):
             for world in worlds:
-                market = market_of_city(world, seed, cache, size)
-                trials[world].append(trial(market))
+                one = _One(world=world, seed=seed, cache=cache, size=size, code=code)
+                trials[world].append(one.trial())
                 if place < control_seeds:
-                    control.append(controlled(month_of(market, 1), DRAWS))
+                    control.append(one.controls())
                 step()
     found: dict[str, Any] = {
         "simulated": True,
@@ -103,6 +108,29 @@ def aims(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         | {"met": bool(reached >= limit if upwards else reached <= limit)}
         for name, limit, reached, upwards in rows
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _One:
+    """One world and seed, with its results kept beside its market."""
+
+    world: str
+    seed: int
+    cache: Path
+    size: Size
+    code: str
+
+    def trial(self) -> dict[str, Any]:
+        return kept_json(self._path("trial"), lambda: trial(self._market()))
+
+    def controls(self) -> dict[str, dict[str, float]]:
+        return kept_json(self._path("controls"), lambda: controlled(month_of(self._market(), 1), DRAWS))
+
+    def _market(self) -> CityMarket:
+        return market_of_city(self.world, self.seed, self.cache, self.size)
+
+    def _path(self, what: str) -> Path:
+        return self.cache / "trials" / self.code / f"{self.world}-{self.seed}-{what}.json"
 
 
 def _mean_of(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,8 +4,6 @@ A planner may see what the log tells: trained scores, the examination curve from
 past reviews. The truth is kept for playing out what its lists lead to; no field named ``true_`` reaches a planner.
 """
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,12 +20,12 @@ from training.dataset import HELD_OUT_MONTHS, History, exposures_between, read_h
 from training.evaluate import held_out_pairs, true_examination
 from training.examination import ExaminationCurve, examination_curve
 from training.fit import Settings, fit
+from training.market_cache import code_digest
 from training.train import bundle_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_ROOT = Path(__file__).parents[1]
 _MAKERS = (
     "features/*.py",
     "training/city/*.py",
@@ -122,7 +120,7 @@ def market_of_city(world: str, seed: int, cache: Path, size: Size | None = None)
     The city itself is not kept. What is kept bears a digest of the code that made it, so that a change makes it anew.
     """
     size = size or Size()
-    kept = cache / "markets" / f"{world}-{seed}-{size.enterprises}-{_digest((_FORMAT, repr(size)))}.npz"
+    kept = cache / "markets" / f"{world}-{seed}-{size.enterprises}-{code_digest(_MAKERS, _FORMAT, repr(size))}.npz"
     if kept.is_file():
         return CityMarket.load(kept)
     cache.mkdir(parents=True, exist_ok=True)
@@ -209,13 +207,3 @@ def _offices(directory: Path, history: History) -> _Offices:
         files=files,
         true_capacity=last["capacity"].to_numpy(dtype=np.int64),
     )
-
-
-def _digest(besides: Iterable[str]) -> str:
-    total = hashlib.sha256()
-    for pattern in _MAKERS:
-        for path in sorted(_ROOT.glob(pattern)):
-            total.update(path.read_bytes())
-    for text in besides:
-        total.update(text.encode())
-    return total.hexdigest()[:10]

@@ -195,6 +195,8 @@ def test_the_report_has_every_world_and_seed_and_intervals_over_seeds(tmp_path: 
     demands = found["overall"]["demands"]
     # Two seeds of 30 and 40 demands: standard error 5, Student's quantile for one degree of freedom 12.706.
     assert demands == pytest.approx({"mean": 35.0, "low": 35.0 - 5 * 12.7062, "high": 35.0 + 5 * 12.7062}, rel=1e-4)
+    assert report(tmp_path, worlds=("crowded", "rural"), seeds=(0, 1), size=TINY) == found
+    assert len(asked) == 4
 
 
 def test_a_world_that_is_not_there_is_refused_with_the_names_of_those_that_are():
