@@ -18,7 +18,10 @@ from training.progress import steps
 TOTALS = ("gain_over_best", "gain_over_pq", "frozen_loss", "share_of_bound", "share_of_plain_bound")
 """Numbers of one trial beside the measures of its methods."""
 
-_JUDGES = ("matcher/market/*.py", "training/market_*.py")
+_JUDGES = (
+    "matcher/market/*.py",
+    *(f"training/market_{name}.py" for name in ("controls", "measures", "methods", "play", "trial", "worlds")),
+)
 
 CROWDED = "crowded"
 """The world whose officers can review under half of the files."""
