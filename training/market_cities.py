@@ -18,8 +18,9 @@ from training.progress import steps
 TOTALS = ("gain_over_best", "gain_over_pq", "frozen_loss", "share_of_bound", "share_of_plain_bound")
 """Numbers of one trial beside the measures of its methods."""
 
+_PLANNER = ("candidates", "challengers", "inputs", "lists", "planner", "queues", "rounds", "serving")
 _JUDGES = (
-    "matcher/market/*.py",
+    *(f"matcher/market/{name}.py" for name in _PLANNER),
     *(f"training/market_{name}.py" for name in ("controls", "measures", "methods", "play", "trial", "worlds")),
 )
 
