@@ -1,5 +1,6 @@
 """The market report over simulated cities: what a planner may see, what decides, and what is told of it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from training import market_cities, market_city
+from training import market_cities, market_city, market_report
 from training.cli import app
 from training.market_cities import aims, averaged, report
 from training.market_city import CityMarket, Size, market_of_city
 from training.market_controls import CONTROLS, controlled
 from training.market_measures import linear_bound, measure
 from training.market_play import simulate
+from training.market_report import report as report_of_mechanisms
 from training.market_trial import believed_capacity, month_of, trial
 from training.market_worlds import World, build_world
 
@@ -203,3 +205,25 @@ def test_a_world_that_is_not_there_is_refused_with_the_names_of_those_that_are()
     answer = CliRunner().invoke(app, ["market", "--world", "atlantis", "--json"])
     assert answer.exit_code == 2
     assert "tight_credit" in answer.output
+
+
+def test_the_command_prints_what_was_funded_the_aims_and_the_controls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(market_cities, "market_of_city", lambda *_: made_up(demands=20))
+    asked = ["market", "--world", "crowded,rural", "--seeds", "2", "--controls", "--cache", str(tmp_path)]
+    answer = CliRunner().invoke(app, asked, env={"COLUMNS": "300"})
+    assert answer.exit_code == 0
+    for told in ("Distinct enterprises funded a month, 2 seeds", "share of the linear bound", "no crowding", "overall"):
+        assert told in answer.output
+    found = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    assert set(found["controls"]) == {"all", "crowded", "rural"}
+    assert found["seeds"] == [0, 1]
+
+
+def test_mechanisms_without_a_city_are_reported_too(monkeypatch: pytest.MonkeyPatch):
+    def small(**_: object) -> dict[str, object]:
+        return report_of_mechanisms(worlds=("slack",), seeds=(0, 1), demands=40, products=12, draws=1, bound_seeds=1)
+
+    monkeypatch.setattr(market_report, "report", small)
+    answer = CliRunner().invoke(app, ["market", "--world", "synthetic"], env={"COLUMNS": "200"})
+    assert answer.exit_code == 0
+    assert "slack" in answer.output
