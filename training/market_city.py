@@ -30,7 +30,10 @@ _MAKERS = (
     "features/*.py",
     "training/city/*.py",
     *(f"training/{name}.py" for name in ("apply_likelihood", "baselines", "calibrate", "dataset", "effects")),
-    *(f"training/{name}.py" for name in ("evaluate", "examination", "fit", "review")),
+    *(
+        f"training/{name}.py"
+        for name in ("dealings", "evaluate", "examination", "fit", "footprint", "hidden", "review")
+    ),
 )
 _FORMAT = "1"
 
