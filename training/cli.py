@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from training.benchmark.commands import app as benchmark
+from training.loop_command import loop
 from training.off_policy_cli import off_policy
 from training.world_cache import world_directory
 
 app = typer.Typer(help="Train and measure the models of credit-matcher.", no_args_is_help=True)
 app.add_typer(benchmark, name="benchmark")
 app.command("off-policy")(off_policy)
+app.command("loop")(loop)
 
 WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
