@@ -12,6 +12,7 @@ from rich.table import Table
 
 from training.benchmark.commands import app as benchmark
 from training.loop_command import loop
+from training.monitor_command import monitor
 from training.off_policy_cli import off_policy
 from training.world_cache import world_directory
 
@@ -19,6 +20,7 @@ app = typer.Typer(help="Train and measure the models of credit-matcher.", no_arg
 app.add_typer(benchmark, name="benchmark")
 app.command("off-policy")(off_policy)
 app.command("loop")(loop)
+app.command("monitor")(monitor)
 
 WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]

@@ -52,7 +52,7 @@ def judge(history: History, world: Path, models: Path, version: str, answers: in
     champion = champion_directory(models)
     trial = measure(history, world, models / version, champion, champion_directory(RATINGS), answers=answers)
     errors = _errors(history, world, Ranker.load(champion))
-    found = [_to_champion(each, errors) for each in gate.gates(trial) if each.name not in NOT_ASKED]
+    found = [to_champion(each, errors) for each in gate.gates(trial) if each.name not in NOT_ASKED]
     return Verdict(
         judged=version, ruling=Ruling(challenger=version, champion=champion.name, gates=(gate.bundle(None), *found))
     )
@@ -65,6 +65,16 @@ def caught_up(verdict: Verdict, later: Verdict) -> Verdict:
     return Verdict(judged=verdict.judged, ruling=replace(later.ruling, gates=gates))
 
 
+def to_champion(found: Gate, champion: dict[tuple[str, str], float]) -> Gate:
+    """A calibration gate that refuses, held to the champion's error where that is larger; any other as it is."""
+    kind, _, rest = found.name.partition(":")
+    if kind != "calibration" or found.passed:
+        return found
+    which, _, name = rest.partition(":")
+    bound = max(CALIBRATION_BOUNDS[name], champion[which, name])
+    return gate.calibration(which, name, found.value, bound)
+
+
 def _errors(history: History, world: Path, ranker: Ranker) -> dict[tuple[str, str], float]:
     asked = held_out_pairs(history, world, ranker)
     return {
@@ -72,12 +82,3 @@ def _errors(history: History, world: Path, ranker: Ranker) -> dict[tuple[str, st
         for name, rows in segments(history, asked).items()
         for which, key in (("p_apply", "p"), ("p_approve", "q"))
     }
-
-
-def _to_champion(found: Gate, champion: dict[tuple[str, str], float]) -> Gate:
-    kind, _, rest = found.name.partition(":")
-    if kind != "calibration" or found.passed:
-        return found
-    which, _, name = rest.partition(":")
-    bound = max(CALIBRATION_BOUNDS[name], champion[which, name])
-    return gate.calibration(which, name, found.value, bound)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.pair_columns import PAIR_COLUMNS
 from matcher.domain import Text
 
 Floats = NDArray[np.float64]
@@ -91,6 +92,8 @@ class Finding:
 
 STATUS = {"fine": 0, "alarm": 1, "too_few": 2}
 """Exit status: any alarm is 1; nothing but too few is 2."""
+MODEL_INPUTS = frozenset(column.name for column in PAIR_COLUMNS)
+"""Columns the models read: drift of any other is watched and alarms nobody."""
 LINE_KEYS = ("demand", "institution", "position", "p", "q", "seen", "known", "applied")
 DEMAND_KEYS = ("first_time", "micro", "district")
 
@@ -163,7 +166,9 @@ def _drift(reference: Window, since: Window) -> list[Finding]:
 
 def _shift(name: str, before: Floats, after: Floats) -> Finding:
     value = stability(before, after)
-    state = "alarm" if value > PSI_ALARM else "watch" if value > PSI_WATCH else "fine"
+    read = name == "score" or name in MODEL_INPUTS
+    state = "alarm" if value > PSI_ALARM and read else "watch" if value > PSI_WATCH else "fine"
+    unread = ("", "") if read else ("，模型不读取", ", read by no model")
     return Finding(
         group="drift",
         name=name,
@@ -171,8 +176,8 @@ def _shift(name: str, before: Floats, after: Floats) -> Finding:
         value=value,
         bound=PSI_ALARM,
         text=Text(
-            zh=f"{name}：稳定性指数 {value:.3f}，告警线 {PSI_ALARM}",
-            en=f"{name}: stability index {value:.3f}, alarm above {PSI_ALARM}",
+            zh=f"{name}：稳定性指数 {value:.3f}，告警线 {PSI_ALARM}{unread[0]}",
+            en=f"{name}: stability index {value:.3f}, alarm above {PSI_ALARM}{unread[1]}",
         ),
     )
 
@@ -249,7 +254,8 @@ def _exposure(since: Window) -> list[Finding]:
 def institution_loads(window: Window) -> tuple[dict[str, float], dict[str, float]]:
     """Expected looks and applications by institution."""
     by = window.lines.groupby("institution")
-    return by["seen"].sum().to_dict(), by["applied"].sum().astype(float).to_dict()
+    views, files = ({str(name): float(value) for name, value in by[of].sum().items()} for of in ("seen", "applied"))
+    return views, files
 
 
 def _segments(reference: Window, since: Window) -> list[Finding]:

@@ -34,7 +34,7 @@ def judge_and_move(
 ) -> Ruling:
     """Judge a version on a world and put it into service if it passes; the record's alias follows."""
     history = history or read_history(world, progress=sys.stderr.isatty())
-    ruling = judge(history, world, models, version, _rating(models.parent / "rating"))
+    ruling = judge(history, world, models, version, rating_folder(models.parent / "rating"))
     try:
         moved = promote(models, ruling)
     except ChampionMovedError as error:
@@ -106,7 +106,7 @@ def _name_champion(version: str) -> None:
         typer.echo(f"the record has no run of {version}: its alias champion stays where it was", err=True)
 
 
-def _rating(directory: Path) -> Path | None:
+def rating_folder(directory: Path) -> Path | None:
     """The rating in service: the one ``champion.json`` names, else the newest; none where there is no model."""
     chosen = champion_directory(directory)
     if chosen != directory:
