@@ -156,13 +156,14 @@ class _Arms:
         self.months: list[Month] = []
         self.verdicts: list[Verdict] = []
         self._first = ""
+        self._known: dict[str, History] = {}
         self._planted: Verdict | None = None
         self._probe: tuple[History, Arrivals] | None = None
 
     def month(self, *, last: bool) -> None:
         """Retrain and judge, then serve one month in both cities."""
         month = self.city.month
-        arrivals, history = _evening(self.city)
+        arrivals, history = _evening(self.city, self._known.get("retrained"))
         if not self._first:
             self._first = self._fit(history, month)
             set_champion(self.models, self._first)
@@ -175,7 +176,8 @@ class _Arms:
         said = {name: probabilities(each, history, arrivals) for name, each in (("r", champion), ("f", first))}
         before = loop_measures.measured(month, self.city, history, arrivals, said["r"], said["f"], champion.version)
         retrained = _lists(self.city, champion, *said["r"])
-        twins, known = _evening(self.frozen)
+        twins, known = _evening(self.frozen, self._known.get("frozen", history))
+        self._known = {"retrained": history, "frozen": known}
         frozen = _lists(self.frozen, first, *probabilities(first, known, twins))
         self.months.append(
             replace(
@@ -237,11 +239,11 @@ def probabilities(ranker: Ranker, history: History, arrivals: Arrivals) -> tuple
     return p, q
 
 
-def _evening(city: ServedCity) -> tuple[Arrivals, History]:
+def _evening(city: ServedCity, earlier: History | None) -> tuple[Arrivals, History]:
     """The demands of the month to come, and everything known before it is served."""
     arrivals = city.begin()
     city.write((city.month - 1,))
-    return arrivals, read_history(city.directory)
+    return arrivals, read_history(city.directory, earlier=earlier)
 
 
 def _lists(city: ServedCity, ranker: Ranker, p: Floats, q: Floats) -> Floats:

@@ -94,8 +94,8 @@ def page(told: Mapping[str, Any], found: Sequence[Finding], pictures: Mapping[st
 <p>模型 {escape(told["model"])}，来源 {escape(told["source"])}<br>
 基准期 {before["first"]} 至 {before["last"]}（{before["demands"]} 笔需求），
 监测期 {since["first"]} 至 {since["last"]}（{since["demands"]} 笔需求，{since["lines"]} 次展示，{since["reviews"]} 件已审）<br>
-<span class="en">Reference {before["first"]} to {before["last"]} ({before["demands"]} demands), since {since["first"]} to
-{since["last"]} ({since["demands"]} demands, {since["lines"]} lines shown, {since["reviews"]} files decided)</span></p>
+<span class="en">Reference {before["first"]} to {before["last"]} ({before["demands"]} demands),
+since {since["first"]} to {since["last"]} ({since["demands"]} demands, {since["lines"]} lines shown, {since["reviews"]} files decided)</span></p>
 {_table([each for each in found if each.state == "alarm"]) or "<p>没有告警。<span class='en'>No alarm.</span></p>"}
 {parts}
 </body></html>

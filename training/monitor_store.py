@@ -1,7 +1,7 @@
-"""The monitor's two windows from the service's store: what was recommended before a day and since, and what came of it.
+"""The monitor's two windows from the service's store: what was recommended before a day and since, what came of it.
 
-An exposure counts once an ``exposed`` event says that it was shown; an outcome is an ``applied`` event, and the decision
-on a lead. Refusals by rule are those of the near misses, the only products whose failed rules an answer keeps.
+An exposure counts once an ``exposed`` event says that it was shown; an outcome is an ``applied`` event, and the
+decision on a lead. Refusals by rule are those of the near misses: of no other product does an answer keep failed rules.
 """
 
 import json

@@ -1,6 +1,7 @@
 """The closed loop on a tiny city: twins meet the same luck, learning sees the log alone, a bad model is refused."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from training import loop_gate, loop_report
 from training.city.luck import PairedLuck
 from training.city.parameters import world_named
 from training.city.served import ServedCity
+from training.dataset import read_history
 from training.gate import CALIBRATION_BOUNDS, Gate
 from training.loop import Loop, LoopSettings, run
 from training.loop_gate import Verdict, caught_up
@@ -23,7 +25,7 @@ from training.promote import Ruling
 
 pytestmark = pytest.mark.xdist_group("loop")
 TINY = LoopSettings(
-    cycles=1, warm_up=4, enterprises=200, demands=1_300, institutions=12, products=40, answers=4, seed=20_260_901
+    cycles=1, warm_up=3, enterprises=200, demands=1_300, institutions=12, products=40, answers=4, seed=20_260_901
 )
 
 
@@ -87,7 +89,7 @@ def test_the_report_names_month_gate_and_interval_and_draws_itself(loop: Loop, t
 
 def test_what_is_written_before_a_month_knows_nothing_of_it(home: Path, loop: Loop) -> None:
     written = home / "retrained"
-    evening = date(2026, 3, 31)
+    evening = date(2026, 2, 28)
     shown, made = (pd.read_parquet(written / f"{name}.parquet") for name in ("exposures", "applications"))
     demands = pd.read_parquet(written / "demands.parquet")
     assert shown["shown_on"].max() <= evening < demands["published_on"].max()
@@ -96,6 +98,17 @@ def test_what_is_written_before_a_month_knows_nothing_of_it(home: Path, loop: Lo
         assert days.dropna().max() <= evening
     assert shown["applied"].sum() == len(made)
     assert json.loads((written / "manifest.json").read_text())["simulated"]
+
+
+def test_profiles_read_month_by_month_are_those_read_at_once(home: Path, loop: Loop) -> None:
+    whole = read_history(home / "retrained")
+    short = np.nonzero(whole.month < 3)[0]
+    earlier = replace(
+        whole, demand_ids=whole.demand_ids[short], profiles={name: v[short] for name, v in whole.profiles.items()}
+    )
+    again = read_history(home / "retrained", earlier=earlier)
+    for name, values in whole.profiles.items():
+        assert pd.Series(again.profiles[name]).equals(pd.Series(values)), name
 
 
 def test_a_twin_lives_on_alone(tmp_path: Path) -> None:
