@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from training.city.parameters import DEMAND_MONTH_0, MONTHS, world_named
 from training.loop import Loop
 from training.loop_gate import Verdict
 from training.loop_measures import Difference, Month, compared
@@ -31,7 +32,8 @@ def report(loop: Loop) -> dict[str, Any]:
         "settings": {
             name: getattr(loop.settings, name)
             for name in ("world", "seed", "cycles", "warm_up", "enterprises", "demands", "institutions", "products")
-        },
+        }
+        | {"break_in": _break_in(loop.settings.world)},
         "months": months,
         "all_cycles": _compared(later, np.concatenate),
         "promoted": sum(verdict.passed for verdict in loop.verdicts),
@@ -96,6 +98,12 @@ def table(found: dict[str, Any]) -> Table:
     return shown
 
 
+def _break_in(world: str) -> str | None:
+    """Month in which the world redraws its appetites, as 2026-07."""
+    month = world_named(world).break_month
+    return f"{MONTHS[DEMAND_MONTH_0 + month - 1]:%Y-%m}" if month else None
+
+
 def _month(month: Month, verdict: Verdict | None) -> dict[str, Any]:
     return {
         "first_day": month.first_day,
@@ -126,6 +134,7 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "champion": verdict.ruling.champion,
         "passed": verdict.passed,
         "gates": len(verdict.ruling.gates),
+        "ranking": next((each.text.en for each in verdict.ruling.gates if each.name == "ranking"), None),
         "failing": [
             {
                 "name": each.name,

@@ -87,19 +87,29 @@ def page(told: Mapping[str, Any], found: Sequence[Finding], pictures: Mapping[st
     """The page as HTML; it loads nothing from anywhere."""
     zh, en = STATES[told["status"]]
     parts = "".join(_group(group, found, pictures.get(group)) for group in GROUPS)
-    before, since = told["reference"], told["since"]
+    none = "<p>没有告警。<span class='en'>No alarm.</span></p>"
     return f"""<!doctype html>
-<html lang="zh-CN"><head><meta charset="utf-8"><title>模型监测 · Model monitor</title><style>{_STYLE}</style></head><body>
+<html lang="zh-CN"><head><meta charset="utf-8"><title>模型监测 · Model monitor</title>
+<style>{_STYLE}</style></head><body>
 <h1>模型监测 <span class="en">Model monitor</span> · <span class="{told["status"]}">{zh} {en}</span></h1>
-<p>模型 {escape(told["model"])}，来源 {escape(told["source"])}<br>
-基准期 {before["first"]} 至 {before["last"]}（{before["demands"]} 笔需求），
-监测期 {since["first"]} 至 {since["last"]}（{since["demands"]} 笔需求，{since["lines"]} 次展示，{since["reviews"]} 件已审）<br>
-<span class="en">Reference {before["first"]} to {before["last"]} ({before["demands"]} demands),
-since {since["first"]} to {since["last"]} ({since["demands"]} demands, {since["lines"]} lines shown, {since["reviews"]} files decided)</span></p>
-{_table([each for each in found if each.state == "alarm"]) or "<p>没有告警。<span class='en'>No alarm.</span></p>"}
+<p>模型 {escape(told["model"])}，来源 {escape(told["source"])}
+<br><span class="en">Model {escape(told["model"])}, read from {escape(told["source"])}</span></p>
+{_windows(told["reference"], told["since"])}
+{_table([each for each in found if each.state == "alarm"]) or none}
 {parts}
 </body></html>
 """
+
+
+def _windows(reference: Mapping[str, Any], since: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{zh}<br><span class='en'>{en}</span></td><td>{each['first']} – {each['last']}</td>"
+        + "".join(f"<td>{each[name]:,}</td>" for name in ("demands", "lines", "reviews"))
+        + "</tr>"
+        for zh, en, each in (("基准期", "reference", reference), ("监测期", "since", since))
+    )
+    heads = (("", ""), ("日期", "days"), ("需求", "demands"), ("展示", "lines shown"), ("已审", "files decided"))
+    return f"<table><tr>{''.join(f'<th>{zh} <small>{en}</small></th>' for zh, en in heads)}</tr>{rows}</table>"
 
 
 def _group(group: str, found: Sequence[Finding], picture: Figure | None) -> str:

@@ -32,10 +32,25 @@ def loop_picture(found: Mapping[str, Any]) -> Figure:
     _ranking(grid[1][0], months)
     _calibration(grid[1][1], months)
     for axes in grid.flat:
+        _break(axes, names, found["settings"])
         axes.set_xticks(range(len(months)), names, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25)
     return figure
+
+
+def _break(axes: Any, names: list[str], settings: Mapping[str, Any]) -> None:
+    """The month in which the world redraws its appetites."""
+    month = settings.get("break_in")
+    if month in names:
+        axes.axvline(names.index(month) - 0.5, color=WARN, linewidth=1, linestyle=":")
+        axes.annotate(
+            "appetites redrawn",
+            (names.index(month) - 0.48, 0.02),
+            xycoords=("data", "axes fraction"),
+            fontsize=8,
+            color=WARN,
+        )
 
 
 def _funded(axes: Any, months: list[Mapping[str, Any]]) -> None:
@@ -52,7 +67,7 @@ def _funded(axes: Any, months: list[Mapping[str, Any]]) -> None:
         )
     _gates(axes, months, top)
     axes.set_ylim(0, 1.3 * top)
-    axes.set_title("distinct enterprises funded, by month of the demand")
+    axes.set_title("distinct enterprises funded, by month of the demand", fontsize=11)
     axes.legend(frameon=False, loc="upper right", fontsize=9, ncols=2)
 
 
@@ -82,7 +97,7 @@ def _running(axes: Any, months: list[Mapping[str, Any]]) -> None:
     axes.fill_between(places, low, high, color=RETRAINED, alpha=0.18, linewidth=0)
     axes.plot(places, middle, "o-", color=RETRAINED, linewidth=2)
     axes.annotate(f"{middle[-1]:+.0f}", (len(months) - 1, middle[-1]), xytext=(6, 4), textcoords="offset points")
-    axes.set_title("enterprises funded more through retraining, running total, 95 %")
+    axes.set_title("enterprises funded more through retraining, running total, 95 %", fontsize=11)
 
 
 def _ranking(axes: Any, months: list[Mapping[str, Any]]) -> None:
@@ -92,7 +107,7 @@ def _ranking(axes: Any, months: list[Mapping[str, Any]]) -> None:
     low = [base + month["ndcg_at_10"]["low"] for base, month in zip(middle, months, strict=True)]
     high = [base + month["ndcg_at_10"]["high"] for base, month in zip(middle, months, strict=True)]
     axes.fill_between(range(len(months)), low, high, color=RETRAINED, alpha=0.18, linewidth=0)
-    axes.set_title("NDCG@10 on the month's demands before they are served, oracle = 1")
+    axes.set_title("NDCG@10 on demands not served yet, oracle = 1", fontsize=11)
     axes.legend(frameon=False, fontsize=9)
 
 
@@ -102,5 +117,5 @@ def _calibration(axes: Any, months: list[Mapping[str, Any]]) -> None:
             values = [month["ece"][f"{which}_{side}"] for month in months]
             axes.plot(values, style, color=colour, linewidth=1.8, ms=5, label=f"{title}, {side}")
     axes.set_ylim(bottom=0)
-    axes.set_title("calibration error against the truth")
+    axes.set_title("calibration error against the truth", fontsize=11)
     axes.legend(frameon=False, fontsize=8)
