@@ -63,11 +63,14 @@ def fit(
     models: Models = MODELS,
     small: Small = False,
     record: Kept = True,
+    search: Annotated[
+        int, typer.Option("--search", min=0, help="Sizes of the models to try first, on the calibration months.")
+    ] = 0,
 ) -> None:
     """Fit a ranker, measure it, write its bundle and keep the run; the champion stays who it is."""
     from training.promotion_cli import fit_and_keep
 
-    trained = fit_and_keep(world_directory(cache, world, small), models, record=record)
+    trained = fit_and_keep(world_directory(cache, world, small), models, record=record, trials=search)
     typer.echo(str(trained.folder))
 
 

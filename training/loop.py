@@ -5,9 +5,8 @@ champion, retrained before every cycle on the log its own lists left, the other 
 reads what the log knew the evening before; only the measures beside it read the truth.
 """
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +19,14 @@ from training.city.build import DEFAULT_SEED
 from training.city.log import Arrivals
 from training.city.parameters import LIST_LENGTH, world_named
 from training.city.served import DEMAND_MONTHS, ServedCity
-from training.dataset import HELD_OUT_MONTHS, History, pair_matrix_of, read_history
+from training.dataset import History, pair_matrix_of, read_history
 from training.fit import Settings, fit
 from training.loop_gate import Verdict
 from training.loop_measures import Month
 from training.progress import steps
 from training.promote import promote, rollback, standing
 from training.train import bundle_of
+from training.until import until
 
 Floats = NDArray[np.float64]
 
@@ -103,18 +103,6 @@ class WayBack:
     before: str
     after: str
     restored: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Until(History):
-    """A history of whose months the first ``learned`` may be learned from, the next being held out."""
-
-    learned: int
-
-    @property
-    def months(self) -> int:
-        """Months as a fit counts them: those it learns from, and those it holds out."""
-        return self.learned + HELD_OUT_MONTHS
 
 
 def run(out: Path, settings: LoopSettings, *, progress: bool = False) -> Loop:
@@ -225,11 +213,6 @@ class _Arms:
         return write_bundle(self.models, bundle).name
 
 
-def until(history: History, months: int) -> Until:
-    """The same history, to be learned from up to a month."""
-    return Until(**{each.name: getattr(history, each.name) for each in fields(History)}, learned=months)
-
-
 def probabilities(ranker: Ranker, history: History, arrivals: Arrivals) -> tuple[Floats, Floats]:
     """p and q (demands, products) of a month's demands, 0 where the published rules do not admit."""
     line, product = np.nonzero(arrivals.verdict > 0)
@@ -270,9 +253,3 @@ def _turned(history: History) -> History:
     decided = first & made["approved"].notna().to_numpy()
     made.loc[decided, "approved"] = ~made.loc[decided, "approved"].astype(bool)
     return replace(history, applications=made)
-
-
-def run_aside(settings: LoopSettings, *, progress: bool = False) -> Loop:
-    """Run the loop where nobody wants the cities afterwards."""
-    with TemporaryDirectory() as scratch:
-        return run(Path(scratch), settings, progress=progress)

@@ -15,12 +15,24 @@ from training.dataset import History, read_history
 from training.plots import pictures
 from training.promote import ChampionMovedError, NoWayBackError, Ruling, judge, promote, rollback
 from training.record import CHALLENGER, Record, Run
+from training.search import search
 from training.train import Trained, train
 
 
-def fit_and_keep(world: Path, models: Path, *, record: bool = True) -> Trained:
-    """Fit a ranker to a world, write its bundle, and keep the run where ``record`` says so."""
-    trained = train(world, models, progress=sys.stderr.isatty())
+def fit_and_keep(world: Path, models: Path, *, record: bool = True, trials: int = 0) -> Trained:
+    """Fit a ranker to a world, write its bundle, and keep the run where ``record`` says so.
+
+    Parameters
+    ----------
+    trials
+        Sizes tried first on the calibration months; with none the usual ones are taken.
+    """
+    progress = sys.stderr.isatty()
+    history = read_history(world, progress=progress)
+    found = search(history, trials, progress=progress) if trials else None
+    if found is not None:
+        typer.echo(f"search: {found.usual:.5f} with the usual sizes, {found.loss:.5f} with {found.settings}", err=True)
+    trained = train(world, models, None if found is None else found.settings, history=history, progress=progress)
     if record:
         made = pictures(trained.history, trained.held_out, trained.folder)
         place = Record()
