@@ -22,18 +22,21 @@ PSI_BINS = 10
 LEAST_DEMANDS = 300
 """Demands in either window below which no distribution is compared."""
 CALIBRATION_GAP = {"p_apply": 0.02, "p_approve": 0.05}
-"""Distance of the mean said from what happened; an alarm where the 95 % interval of the distance lies beyond nought."""
+"""Distance of the mean said from what happened; an alarm only where it is more than ``SURE`` standard errors, too."""
 LEAST_OUTCOMES = 100
 """Matured outcomes below which calibration is not judged."""
 OVER_CAPACITY = 1.5
-"""Applications over the reviews an institution can do in the same days."""
+"""Applications over the reviews an institution can do in the same days, beyond what chance would bring."""
 SEGMENT_LOSS = 0.2
 """Share of its value per demand, beside all demands', that a segment may lose against the reference."""
 REFUSAL_MOVE = 0.05
 """How far the share of products a rule excludes may move."""
 MATURE_DAYS = 14
 """Days after which nearly every application an exposure leads to has been made."""
-Z = 1.96
+LEAST_LOOKS = 10
+"""Looks its share of all reviews would bring an institution; with fewer, none at all tells nothing."""
+Z, SURE = 1.96, 3.0
+"""Standard errors of the intervals shown, and of an alarm: some thirty figures are judged at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +210,8 @@ def _gap(which: str, part: str, said: Floats, happened: Floats) -> Finding:
     if len(said) < LEAST_OUTCOMES:
         return _too_few("calibration", name, bound, len(said), LEAST_OUTCOMES, "个成熟结果", "matured outcomes")
     gap = happened - said
-    value, half = float(gap.mean()), Z * float(gap.std()) / len(gap) ** 0.5
-    beyond = abs(value) > bound and abs(value) > half
+    value, error = float(gap.mean()), float(gap.std()) / len(gap) ** 0.5
+    half, beyond = Z * error, abs(value) > max(bound, SURE * error)
     return Finding(
         group="calibration",
         name=name,
@@ -229,10 +232,13 @@ def _exposure(since: Window) -> list[Finding]:
         few = int(since.lines["demand"].nunique())
         return [_too_few("exposure", "institutions", OVER_CAPACITY, few, LEAST_DEMANDS, "份列表", "lists")]
     views, files = institution_loads(since)
+    all_views, all_room = sum(views.values()), max(sum(since.capacity.values()), 1e-9)
     found = []
     for name, room in sorted(since.capacity.items()):
-        load = files.get(name, 0.0) / max(room, 1e-9)
-        crowded, unseen = load > OVER_CAPACITY, room > 0 and views.get(name, 0.0) == 0.0
+        made = files.get(name, 0.0)
+        load, due = made / max(room, 1e-9), all_views * room / all_room
+        crowded = made - Z * made**0.5 > OVER_CAPACITY * room
+        unseen = due >= LEAST_LOOKS and views.get(name, 0.0) == 0.0
         found.append(
             Finding(
                 group="exposure",

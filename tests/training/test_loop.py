@@ -16,12 +16,15 @@ from training import loop_gate, loop_report
 from training.city.luck import PairedLuck
 from training.city.parameters import world_named
 from training.city.served import ServedCity
-from training.dataset import read_history
+from training.dataset import read_history, reviewed_between
+from training.fit import Settings
 from training.gate import CALIBRATION_BOUNDS, Gate
 from training.loop import Loop, LoopSettings, run
 from training.loop_gate import Verdict, caught_up
 from training.loop_measures import compared
 from training.promote import Ruling
+from training.search import search
+from training.until import until
 
 pytestmark = pytest.mark.xdist_group("loop")
 TINY = LoopSettings(
@@ -109,6 +112,28 @@ def test_profiles_read_month_by_month_are_those_read_at_once(home: Path, loop: L
     again = read_history(home / "retrained", earlier=earlier)
     for name, values in whole.profiles.items():
         assert pd.Series(again.profiles[name]).equals(pd.Series(values)), name
+
+
+def test_a_search_is_judged_on_the_calibration_months_and_tries_the_usual_sizes_first(home: Path, loop: Loop) -> None:
+    history = read_history(home / "retrained")
+    with pytest.raises(ValueError, match="too few to search on"):
+        search(history, 1)
+    usual = Settings(threads=1)
+    found = search(until(history, 5), 2, usual)
+    assert len(found.trials) == 2
+    assert found.trials[0]["apply_trees"] == usual.apply.trees
+    assert found.usual == found.trials[0]["loss"]
+    assert found.loss == min(each["loss"] for each in found.trials)
+    chosen = min(found.trials, key=lambda each: each["loss"])
+    assert found.settings.approve.leaves == chosen["approve_leaves"]
+    assert found.settings.seed == usual.seed
+
+
+def test_a_history_cut_in_time_knows_no_later_day(home: Path, loop: Loop) -> None:
+    history = read_history(home / "retrained")
+    cut = until(history, 2)
+    assert (cut.known_until, cut.held_out_from) == (date(2025, 12, 31), date(2026, 1, 1))
+    assert reviewed_between(cut, 0, 2, cut.known_until)["reviewed_on"].max() <= pd.Timestamp(2025, 12, 31)
 
 
 def test_a_twin_lives_on_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -131,9 +132,17 @@ def test_applications_missing_against_what_was_said_are_named() -> None:
 
 
 def test_an_institution_over_its_capacity_is_named() -> None:
-    # 400 demands × 2 lines × 0.2 = 160 applications, all in the first lines: 80 at each of the two.
-    assert "exposure:I-1" not in alarms(window(), window(capacity=80 / OVER_CAPACITY))
-    assert "exposure:I-1" in alarms(window(), window(capacity=79 / OVER_CAPACITY))
+    # 400 demands × 2 lines × 0.2 = 160 applications, 80 at each of the two; 80 − 1.96·√80 = 62.47 = 1.5 × 41.6.
+    assert OVER_CAPACITY == 1.5
+    assert "exposure:I-1" not in alarms(window(), window(capacity=42))
+    assert "exposure:I-1" in alarms(window(), window(capacity=41))
+
+
+def test_an_institution_with_officers_that_is_never_shown_is_named() -> None:
+    since = window()
+    assert "exposure:I-3" in alarms(window(), replace(since, capacity={**since.capacity, "I-3": 100.0}))
+    # 1 review of 201 would bring 800 / 201 = 4 looks: none at all tells nothing.
+    assert "exposure:I-3" not in alarms(window(), replace(since, capacity={**since.capacity, "I-3": 1.0}))
 
 
 def test_a_segment_whose_lists_lose_worth_is_named() -> None:
