@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -54,8 +54,8 @@ def loop(
     console.print(f"{out / 'loop.json'}, loop.png, loop.svg")
 
 
-def _told(planted: dict[str, object], rollback: dict[str, object]) -> str:
-    gates = ", ".join(each["name"] for each in planted["failing"])  # type: ignore[attr-defined]
+def _told(planted: dict[str, Any], rollback: dict[str, Any]) -> str:
+    gates = ", ".join(each["name"] for each in planted["failing"])
     way_back = (
         f"rollback {rollback['before']} → {rollback['after']}: same probabilities to the last bit"
         if rollback["restored"]
