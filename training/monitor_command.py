@@ -78,6 +78,9 @@ def _store_windows(since: Any, url: str, ranker: "Ranker") -> tuple["Window", "W
     from matcher.store.database import StoreUnreachableError, open_database
     from training import monitor_store
 
+    named = make_url(url)
+    if named.get_backend_name() == "sqlite" and not Path(named.database or "").is_file():
+        raise FileNotFoundError(f"no store at {named.database}: an empty one would tell nothing")
     try:
         database = open_database(url)
     except StoreUnreachableError as error:
@@ -86,7 +89,7 @@ def _store_windows(since: Any, url: str, ranker: "Ranker") -> tuple["Window", "W
     with database.reads.connect() as connection:
         reference, recent = monitor_store.windows(connection, ranker.manifest["examination"], since)
     database.close()
-    return reference, recent, make_url(url).render_as_string(hide_password=True)
+    return reference, recent, named.render_as_string(hide_password=True)
 
 
 def _embedded(home: Path | None) -> str:

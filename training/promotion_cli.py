@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import typer
@@ -27,17 +28,19 @@ def fit_and_keep(world: Path, models: Path, *, record: bool = True, trials: int 
     trials
         Sizes tried first on the calibration months; with none the usual ones are taken.
     """
-    progress = sys.stderr.isatty()
+    progress, since = sys.stderr.isatty(), perf_counter()
     history = read_history(world, progress=progress)
+    since = _done("profiles and log read", since)
     found = search(history, trials, progress=progress) if trials else None
     if found is not None:
         typer.echo(f"search: {found.usual:.5f} with the usual sizes, {found.loss:.5f} with {found.settings}", err=True)
     trained = train(world, models, None if found is None else found.settings, history=history, progress=progress)
+    since = _done(f"fitted and measured on {trained.report['held_out']['demands']:,} held-out demands", since)
     if record:
         made = pictures(trained.history, trained.held_out, trained.folder)
         place = Record()
         run = place.keep(Run(folder=trained.folder, report=trained.report, pictures=made))
-        typer.echo(f"recorded as {run} in {place.uri}", err=True)
+        _done(f"recorded as {run} in {place.uri}", since)
     return trained
 
 
@@ -45,8 +48,10 @@ def judge_and_move(
     world: Path, models: Path, version: str, history: History | None = None, *, record: bool = True
 ) -> Ruling:
     """Judge a version on a world and put it into service if it passes; the record's alias follows."""
+    since = perf_counter()
     history = history or read_history(world, progress=sys.stderr.isatty())
     ruling = judge(history, world, models, version, rating_folder(models.parent / "rating"))
+    _done(f"{len(ruling.gates)} gates asked", since)
     try:
         moved = promote(models, ruling)
     except ChampionMovedError as error:
@@ -84,7 +89,7 @@ def show(ruling: Ruling) -> None:
     for each in ruling.gates:
         mark = "[green]✓[/green]" if each.passed else "[red]✗[/red]"
         table.add_row(each.name, f"{each.value:.4f}", f"{each.bound:.4f}", mark, each.text.en)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(table)
     if ruling.passed:
         console.print(f"{ruling.challenger} serves; before it {ruling.champion or 'none'}")
@@ -111,6 +116,13 @@ def ruling_json(ruling: Ruling) -> dict[str, Any]:
             for each in ruling.gates
         ],
     }
+
+
+def _done(what: str, since: float) -> float:
+    """Say on standard error what is done and how long it took; gives the moment."""
+    now = perf_counter()
+    typer.echo(f"[{now - since:6.1f} s] {what}", err=True)
+    return now
 
 
 def _name_champion(version: str) -> None:
