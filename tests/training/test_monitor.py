@@ -19,7 +19,8 @@ from matcher.store.tables import institutions, recommendations
 from matcher.store.tables_platform import events, leads
 from tests.training.made_up import write_tiny_bundle
 from training import monitor_store
-from training.city.build import build
+from training.city.parameters import world_named
+from training.city.served import ServedCity
 from training.cli import app
 from training.monitor import (
     LEAST_DEMANDS,
@@ -195,14 +196,22 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_world_is_watched_from_the_command_and_the_status_is_told(models: Path, tmp_path: Path) -> None:
-    world = build(tmp_path / "world", small=True, enterprises=150, demands=400, institutions=10, products=40)
-    arguments = ["monitor", "--since", "2026-09-01", "--models", str(models), "--world", str(world), "--json"]
+    world = tmp_path / "world"
+    sizes = {"enterprises": 150, "demands": 1_200, "institutions": 10, "products": 40}
+    city = ServedCity.open(world, world_named("default"), 5, sizes)
+    for _ in range(2):
+        city.serve(city.begin(), None)
+    city.begin()
+    city.write((2,))
+    arguments = ["monitor", "--since", "2025-12-01", "--models", str(models), "--world", str(world), "--json"]
     out = tmp_path / "page.html"
     ran = CliRunner().invoke(app, [*arguments, "--out", str(out)])
     told = json.loads(ran.stdout)
     assert ran.exit_code == told["exit_status"]
-    assert told["since"]["first"] == "2026-09-01"
-    assert 0 < told["since"]["demands"] < told["reference"]["demands"] < 400
+    assert told["since"]["first"] == "2025-12-01"
+    # November is the reference; December and January came since, January not shown yet.
+    assert 0 < told["reference"]["demands"] < told["since"]["demands"] < 300
+    assert told["since"]["lines"] > told["since"]["reviews"] > 0
     states = {each["name"]: each["state"] for each in told["findings"] if each["group"] == "drift"}
     assert states == {"features": "too_few"}
     assert out.read_text().startswith("<!doctype html>")
