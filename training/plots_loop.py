@@ -32,7 +32,8 @@ def loop_picture(found: Mapping[str, Any]) -> Figure:
     _ranking(grid[1][0], months)
     _calibration(grid[1][1], months)
     for axes in grid.flat:
-        _break(axes, names, found["settings"])
+        if axes is not grid[0][0]:
+            _break(axes, names, found["settings"])
         axes.set_xticks(range(len(months)), names, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25)
