@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from features.pair_columns import PAIR_NAMES
 from matcher.ranker import APPLY_MODEL, APPROVE_MODEL, columns_read, read_manifest
 from training import metrics
 from training.dataset import History
