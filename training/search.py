@@ -4,12 +4,13 @@ Every trial is fitted to the months before the calibration months and judged by 
 of applications among what was shown, and of approvals among what was reviewed. Optuna is imported when it is needed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from features.pair_columns import COLUMN_OF
 from matcher.calibration import expit
 from training import apply_likelihood as looking
 from training.dataset import (
@@ -74,7 +75,8 @@ def search(history: History, trials: int, settings: Settings | None = None, *, p
     with steps(progress, "search", trials) as step:
 
         def tried(trial: Any) -> float:
-            found = loss(history, fit(until(history, earlier), _suggested(trial, settings)), earlier, end)
+            tried_with = _suggested(trial, settings)
+            found = loss(history, fit(until(history, earlier), tried_with), tried_with.columns, earlier, end)
             step()
             return found
 
@@ -88,24 +90,26 @@ def search(history: History, trials: int, settings: Settings | None = None, *, p
     )
 
 
-def loss(history: History, fitted: Fitted, first: int, end: int) -> float:
+def loss(history: History, fitted: Fitted, columns: Sequence[str], first: int, end: int) -> float:
     """Mean negative log likelihood of what happened in the months from ``first`` up to ``end``, as known then."""
     shown = exposures_between(history, first, end).reset_index(drop=True)
     reviewed = reviewed_between(history, first, end, history.known_until)
     day = np.datetime64(history.known_until)
     looks = looking.looks_of(shown, fitted.examination, looking.delay_curve(shown, day), day).applications_alone()
-    applied = _log_odds(history, fitted, shown, "p")
-    approved, outcome = _log_odds(history, fitted, reviewed, "q"), reviewed["approved"].to_numpy(dtype=float)
+    applied = _log_odds(history, fitted, columns, shown, "p")
+    approved, outcome = _log_odds(history, fitted, columns, reviewed, "q"), reviewed["approved"].to_numpy(dtype=float)
     q = np.clip(expit(approved), 1e-9, 1.0 - 1e-9)
     of_q = -np.mean(outcome * np.log(q) + (1.0 - outcome) * np.log(1.0 - q))
     return float(of_q - looking.log_likelihood(applied, 0.0, looks).mean())
 
 
-def _log_odds(history: History, fitted: Fitted, rows: Any, which: str) -> Any:
+def _log_odds(history: History, fitted: Fitted, columns: Sequence[str], rows: Any, which: str) -> Any:
     X = pair_matrix_of(history, fitted.effects, rows["demand"].to_numpy(), rows["product"].to_numpy())
     model = fitted.apply_model if which == "p" else fitted.approve_model
     calibration = fitted.apply_calibration if which == "p" else fitted.approve_calibration
-    return calibration.log_odds(np.asarray(model.predict(X, raw_score=True, num_threads=1)))
+    return calibration.log_odds(
+        np.asarray(model.predict(X[:, [COLUMN_OF[name] for name in columns]], raw_score=True, num_threads=1))
+    )
 
 
 def _numbers(settings: Settings) -> dict[str, float]:
