@@ -11,12 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from training.benchmark.commands import app as benchmark
+from training.loop_command import loop
+from training.monitor_command import monitor
 from training.off_policy_cli import off_policy
 from training.world_cache import world_directory
 
 app = typer.Typer(help="Train and measure the models of credit-matcher.", no_args_is_help=True)
 app.add_typer(benchmark, name="benchmark")
 app.command("off-policy")(off_policy)
+app.command("loop")(loop)
+app.command("monitor")(monitor)
 
 WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
@@ -59,11 +63,14 @@ def fit(
     models: Models = MODELS,
     small: Small = False,
     record: Kept = True,
+    search: Annotated[
+        int, typer.Option("--search", min=0, help="Sizes of the models to try first, on the calibration months.")
+    ] = 0,
 ) -> None:
     """Fit a ranker, measure it, write its bundle and keep the run; the champion stays who it is."""
     from training.promotion_cli import fit_and_keep
 
-    trained = fit_and_keep(world_directory(cache, world, small), models, record=record)
+    trained = fit_and_keep(world_directory(cache, world, small), models, record=record, trials=search)
     typer.echo(str(trained.folder))
 
 
