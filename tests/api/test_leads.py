@@ -168,6 +168,19 @@ def test_consent_names_the_enterprise_to_this_institution_until_it_is_revoked_an
     withhold(client, platform, uscc, "registry", other)
 
 
+def test_leave_to_match_is_no_leave_to_be_named(
+    client: Client, desk: Desk, instance: Instance, platform: dict[str, str]
+) -> None:
+    uscc = desk.plan.uscc_of[desk.plan.rows[0].demand_id]
+    for recipient in (desk.institution_id, "institutions"):
+        consent(client, platform, uscc, "registry", recipient, "financing_match")
+        item = client.get(desk.url, headers=desk.headers).json()["items"][0]
+        withhold(client, platform, uscc, "registry", recipient)
+        assert (item["masked"], item["uscc"], item["contact"]) == (True, None, None)
+        assert instance.names[uscc] not in item["enterprise_name"]
+        assert item["disclosed_sources"] == ["registry"]
+
+
 def test_whom_to_call_needs_a_consent_of_its_own(
     client: Client, desk: Desk, instance: Instance, platform: dict[str, str]
 ) -> None:
