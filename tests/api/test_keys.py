@@ -180,6 +180,14 @@ def test_a_token_of_the_provider_opens_what_its_role_may(
         client.close()
 
 
+def test_two_people_whose_names_begin_alike_are_two_callers(jwks: str, signer: rsa.RSAPrivateKey) -> None:
+    tokens, begin = Tokens(ISSUER, AUDIENCE, jwks), "https://identity.bank.test/people/"
+    callers = [tokens.caller(token(signer, sub=begin + name), NOW) for name in ("wang", "zhang")]
+    assert None not in callers
+    assert len({each.name for each in callers if each}) == 2
+    assert all(len(each.key_id) <= 32 for each in callers if each)
+
+
 @pytest.mark.parametrize(
     "claims",
     [
