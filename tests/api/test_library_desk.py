@@ -382,7 +382,11 @@ def test_money_is_bounded_by_the_approval_and_days_by_today(
     assert [error["pointer"] for error in too_much.json()["errors"]] == ["/amount_cny"]
     early = say(client, headers, key, bank, "disbursement", amount_cny="900", disbursed_on="2026-11-01")
     assert [error["pointer"] for error in early.json()["errors"]] == ["/disbursed_on"]
+    before = say(client, headers, key, bank, "disbursement", amount_cny="900", disbursed_on="2025-12-31")
+    assert [error["pointer"] for error in before.json()["errors"]] == ["/disbursed_on"]
     assert say(client, headers, key, bank, "disbursement", amount_cny="900").status_code == OK
+    unpaid = say(client, headers, key, bank, "repayment", repaid_on="2025-12-31")
+    assert [error["pointer"] for error in unpaid.json()["errors"]] == ["/repaid_on"]
     part = say(client, headers, key, bank, "repayment", amount_cny="100.50", in_full=False)
     assert (part.json()["state"], part.json()["repaid_cny"]) == ("disbursed", "100.50")
     rest = say(client, headers, key, bank, "repayment", amount_cny="799.50")
