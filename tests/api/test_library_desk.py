@@ -437,6 +437,10 @@ def test_whom_to_call_is_kept_and_never_shown(client: Client, platform: dict[str
     document = client.get(answered.headers["Location"], headers=platform)
     for text in (answered.text, document.text):
         assert not any(value in text for value in contact.values())
+    kept = instance.store.read(lambda c: audit.find(c, audit.Wanted(action="contact_kept"), 0, 10))
+    assert [(row["subject"], row["detail"]) for row in kept] == [
+        (DEMAND["uscc"], {"kept": ["email", "name", "phone"], "demand_id": answered.json()["demand_id"]})
+    ]
     bad = client.post("/v1/demands", json={**DEMAND, "contact": {**contact, "phone": "call me"}}, headers=platform)
     assert [error["pointer"] for error in bad.json()["errors"]] == ["/contact/phone"]
     past = client.post("/v1/demands", json={**DEMAND, "needed_by": "2026-10-30"}, headers=platform)
