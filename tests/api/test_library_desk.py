@@ -355,7 +355,7 @@ def test_what_must_be_completed_reaches_the_platform_and_comes_back(
     likely: dict[str, Any],
     banks: dict[str, dict[str, str]],
 ) -> None:
-    key, (bank, *_) = pushed(client, platform, instance, likely)
+    key, (bank, other, *_) = pushed(client, platform, instance, likely)
     say(client, banks[bank], key, bank, "claim")
     assert say(client, banks[bank], key, bank, "return", complete=[]).status_code == 422
     assert say(client, banks[bank], key, bank, "return", complete=["2025 accounts"]).status_code == OK
@@ -364,6 +364,13 @@ def test_what_must_be_completed_reaches_the_platform_and_comes_back(
     assert next(le["complete"] for le in document["leads"] if le["institution_id"] == bank) == ["2025 accounts"]
     assert client.post("/v1/recommendations", json={"demand_id": key}, headers=platform).status_code == OK
     assert client.post(f"/v1/demands/{key}/reopen", headers=platform).json()["state"] == "claimed"
+    say(client, banks[other], key, other, "claim")
+    say(client, banks[bank], key, bank, "return", complete=["2024 accounts"])
+    document = shown(client, platform, key)
+    assert (document["state"], "reopen" in document["can"]) == ("claimed", True)
+    document = client.post(f"/v1/demands/{key}/reopen", headers=platform).json()
+    assert [lead["complete"] for lead in document["leads"]] == [[]] * len(document["leads"])
+    assert "reopen" not in document["can"]
 
 
 def test_money_is_bounded_by_the_approval_and_days_by_today(
