@@ -67,6 +67,15 @@ def test_a_replaced_key_opens_until_its_grace_is_over(
     assert client.get("/v1/demands/D-none", headers=bearer(last)).status_code == 404
 
 
+def test_the_successor_of_a_key_ends_when_the_key_was_to_end(client: Client, admin: dict[str, str]) -> None:
+    end = "2027-01-31T00:00:00.000000+00:00"
+    for body, expected in (({"expires_at": end}, end), ({}, None)):
+        old = client.post("/v1/keys", json={"role": "platform", **body}, headers=admin).json()
+        for _ in range(2):  # the second time the old key has its grace alone left
+            new = client.post(f"/v1/keys/{old['key_id']}/rotate", headers=admin).json()
+            assert new["expires_at"] == expected
+
+
 def test_an_expired_key_and_a_revoked_one_open_nothing(client: Client, admin: dict[str, str]) -> None:
     past = (NOW - timedelta(seconds=1)).isoformat()
     expired = client.post("/v1/keys", json={"role": "platform", "expires_at": past}, headers=admin).json()
