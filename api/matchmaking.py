@@ -1,0 +1,289 @@
+"""From an event to be planned to the plan that is kept: who fits, who is admitted, who meets whom and when.
+
+What is kept holds codes and ids alone; names and texts are told when it is read, to whom may know them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from api import errors
+from api.errors import FieldError
+from api.instance import Instance
+from api.profiles import Row
+from api.schemas_matchmaking import PlanBody
+from api.world import PURPOSE, RECIPIENT
+from matcher.domain import Demand, Text
+from matcher.eligibility import PASS
+from matcher.matching import Matcher
+from matcher.matchmaking import Timetable, plan_meetings, seat_institutions
+from matcher.matchmaking_candidates import Candidates, find_candidates
+from matcher.matchmaking_themes import THEMES, Theme
+from matcher.standing import mask
+from matcher.store import enterprises, queues
+from matcher.store.events import CHINA
+
+MOST_DEMANDS = 2_000
+"""Open demands considered for one event: those published last."""
+UNMATCHED = {
+    "no_product": Text(
+        zh="到场机构没有其可准入的产品", en="no institution at the tables has a product that admits it"
+    ),
+    "not_settled": Text(
+        zh="有产品因数据未知而不能判定", en="some product is undecided for want of a datum: settle it and plan again"
+    ),
+    "no_seat": Text(zh="名额或时段已由预期成效更高者占用", en="seats went where more matches are expected"),
+    "no_chance": Text(zh="预期成效为零", en="no match is expected"),
+}
+"""Why an enterprise of the theme has no meeting."""
+NOTES = {
+    "nobody_fits": Text(zh="没有符合主题的在库需求，计划为空。", en="No open demand fits the theme: the plan is empty."),
+    "nobody_admitted": Text(
+        zh="符合主题的企业均无可准入产品，计划为空。", en="No enterprise of the theme is admitted anywhere: the plan is empty."
+    ),
+    "tables_left": Text(
+        zh="部分桌位无机构可增加预期成效，留空。", en="Some tables stay empty: no further institution adds a match."
+    ),
+    "not_all_considered": Text(
+        zh="在库需求过多，仅考虑最近发布的部分。", en="Only the demands published last were considered."
+    ),
+}
+"""What else a plan says of itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """The demands an event is planned from, by how they stand to its theme.
+
+    Parameters
+    ----------
+    unknown
+        Sources that would settle whether an enterprise fits, by code.
+    """
+
+    demands: tuple[Demand, ...]
+    profiles: tuple[Row, ...]
+    unknown: dict[str, tuple[str, ...]]
+    open: int
+    considered: int
+
+
+def check(body: PlanBody, matcher: Matcher, today: date) -> None:
+    """Refuse what no event can be, field by field.
+
+    Raises
+    ------
+    ProblemError
+        422 with every fault.
+    """
+    faults = []
+    if body.day < today:
+        faults.append(FieldError(pointer="/day", detail=Text(zh="早于今天", en="lies before today")))
+    for place, name in enumerate(body.institutions or ()):
+        if name not in matcher.catalog.institutions:
+            detail = Text(zh=f"没有机构 {name}", en=f"there is no institution {name}")
+            faults.append(FieldError(pointer=f"/institutions/{place}", detail=detail))
+    if body.institutions is not None and len(body.institutions) > body.tables:
+        detail = Text(zh=f"机构数多于桌数 {body.tables}", en=f"more institutions than the {body.tables} tables")
+        faults.append(FieldError(pointer="/institutions", detail=detail))
+    if starts_at(body, body.slots).date() != body.day and starts_at(body, body.slots).time() != time():
+        faults.append(
+            FieldError(pointer="/slots", detail=Text(zh="时段超出当天", en="the slots run past the end of the day"))
+        )
+    if faults:
+        raise errors.invalid(faults)
+
+
+def starts_at(body: PlanBody, slot: int) -> datetime:
+    """Moment a slot begins, counted from 0, where the enterprises are."""
+    first = datetime.combine(body.day, time.fromisoformat(body.starts_at), tzinfo=CHINA)
+    return first + timedelta(minutes=body.slot_minutes * slot)
+
+
+def plan(instance: Instance, body: PlanBody, event_id: str) -> dict[str, Any]:
+    """Plan one event; the document to keep."""
+    matcher, today = instance.matcher, instance.clock.today()
+    theme = THEMES[body.theme]
+    field = _field(instance, body, theme, today)
+    found = find_candidates(
+        matcher,
+        field.profiles,
+        field.demands,
+        today,
+        institutions=body.institutions,
+        kinds=body.kinds,
+        include_unknown=body.include_unknown,
+    )
+    seated = _seats(found, body)
+    chance = found.chance[:, list(seated)]
+    timed = plan_meetings(chance, body.slots, body.meetings_per_enterprise, body.max_enterprises)
+    schedule = _schedule(matcher, field, found, seated, timed, body, today)
+    return {
+        "matchmaking_event_id": event_id,
+        "theme": body.theme,
+        "day": body.day,
+        "as_of": today,
+        "slots": body.slots,
+        "slot_minutes": body.slot_minutes,
+        "starts_at": body.starts_at,
+        "tables": [
+            {"table": place + 1, "institution_id": found.institutions[column]} for place, column in enumerate(seated)
+        ],
+        "counts": {
+            "open": field.open,
+            "considered": field.considered,
+            "fits": len(found.enterprises),
+            "unknown": len(field.unknown),
+            "invited": int(timed.meets.any(axis=1).sum()),
+            "meetings": int(timed.meets.sum()),
+        },
+        "invites": _invites(found, chance, timed),
+        "schedule": schedule,
+        "unmatched": _unmatched(field, found, chance, timed),
+        "unknown": [{"uscc": code, "settle_with": list(sources)} for code, sources in field.unknown.items()],
+        "expected_matches": round(timed.expected, 6),
+        "notes": _notes(field, found, seated, body),
+        "versions": {
+            "model": matcher.versions.model,
+            "policy": matcher.versions.policy,
+            "catalog": matcher.versions.catalog,
+            "features": matcher.versions.features,
+            "rating": matcher.versions.rating,
+        },
+    }
+
+
+def new_id(seed: bytes) -> str:
+    """An id for an event."""
+    return "MM-" + hashlib.sha256(seed).hexdigest()[:20]
+
+
+def _field(instance: Instance, body: PlanBody, theme: Theme, today: date) -> Field:
+    with instance.store.reading() as connection:
+        every = queues.open_demands(connection, today)
+        asked = [one for one in every if body.kinds is None or set(body.kinds) & set(one.kinds)]
+        chosen = asked[-MOST_DEMANDS:]
+        permitted = queues.permissions(connection, RECIPIENT, PURPOSE, today)
+        known = _profiles(instance, connection, [one.uscc for one in chosen], today)
+    nothing: frozenset[str] = frozenset()
+    demands, profiles, unknown = [], [], {}
+    for one in chosen:
+        row = mask(known[one.uscc], permitted.get(one.uscc, nothing))
+        fits = theme.fits(row, one)
+        if fits:
+            demands.append(one)
+            profiles.append(row)
+        elif fits is None:
+            unknown[one.uscc] = theme.settle_with(row)
+    for one in demands:
+        unknown.pop(one.uscc, None)
+    return Field(
+        demands=tuple(demands), profiles=tuple(profiles), unknown=unknown, open=len(asked), considered=len(chosen)
+    )
+
+
+def _profiles(instance: Instance, connection: Connection, codes: Sequence[str], day: date) -> dict[str, Row]:
+    changed = frozenset(enterprises.with_records(connection))
+    return {
+        uscc: instance.profiles.row(
+            uscc,
+            day,
+            enterprises.latest_batch(connection, uscc) if uscc in changed else 0,
+            enterprises.records(connection, uscc) if uscc in changed else {},
+        )
+        for uscc in dict.fromkeys(codes)
+    }
+
+
+def _seats(found: Candidates, body: PlanBody) -> tuple[int, ...]:
+    if body.institutions is not None:
+        place = {name: column for column, name in enumerate(found.institutions)}
+        return tuple(place[name] for name in body.institutions)
+    return seat_institutions(found.chance, body.tables, body.slots)
+
+
+def _schedule(
+    matcher: Matcher,
+    field: Field,
+    found: Candidates,
+    seated: Sequence[int],
+    timed: Timetable,
+    body: PlanBody,
+    today: date,
+) -> list[dict[str, Any]]:
+    meetings = []
+    for row, table in np.argwhere(timed.meets).tolist():
+        column, slot = seated[table], int(timed.slot[row, table])
+        demand = int(found.demand[row, column])
+        product = int(found.product[row, column])
+        meetings.append(
+            {
+                "slot": slot + 1,
+                "starts_at": starts_at(body, slot).isoformat(),
+                "table": table + 1,
+                "institution_id": found.institutions[column],
+                "uscc": found.enterprises[row],
+                "demand_id": field.demands[demand].demand_id,
+                "product_id": matcher.catalog.products[product].product_id,
+                "expected_match": round(float(found.chance[row, column]), 6),
+                "verdict": _verdict(matcher, field, demand, product, today) if body.include_unknown else "pass",
+            }
+        )
+    return sorted(meetings, key=lambda one: (one["slot"], one["table"]))
+
+
+def _verdict(matcher: Matcher, field: Field, demand: int, product: int, today: date) -> str:
+    judged = matcher.judge_many([field.profiles[demand]], [field.demands[demand]], today)
+    return "pass" if judged[0, product] == PASS else "unknown"
+
+
+def _invites(found: Candidates, chance: Any, timed: Timetable) -> list[dict[str, Any]]:
+    worth = 1.0 - np.where(timed.meets, 1.0 - chance, 1.0).prod(axis=1)
+    invited = np.flatnonzero(timed.meets.any(axis=1))
+    order = invited[np.argsort(-worth[invited], kind="stable")]
+    return [
+        {
+            "rank": place + 1,
+            "uscc": found.enterprises[row],
+            "expected_matches": round(float(worth[row]), 6),
+            "meetings": int(timed.meets[row].sum()),
+        }
+        for place, row in enumerate(order.tolist())
+    ]
+
+
+def _unmatched(field: Field, found: Candidates, chance: Any, timed: Timetable) -> list[dict[str, Any]]:
+    own: dict[str, list[str]] = {}
+    for demand in field.demands:
+        own.setdefault(demand.uscc, []).append(str(demand.demand_id))
+    return [
+        {"uscc": code, "demand_ids": own[code], "reason": _why(found, chance, row)}
+        for row, code in enumerate(found.enterprises)
+        if not timed.meets[row].any()
+    ]
+
+
+def _why(found: Candidates, chance: Any, row: int) -> str:
+    if chance[row].size and chance[row].max() > 0.0:
+        return "no_seat"
+    if (found.product[row] >= 0).any():
+        return "no_seat" if found.chance[row].max() > 0.0 else "no_chance"
+    return "not_settled" if found.unsettled[row] else "no_product"
+
+
+def _notes(field: Field, found: Candidates, seated: Sequence[int], body: PlanBody) -> list[str]:
+    notes = []
+    if not field.demands:
+        notes.append("nobody_fits")
+    elif not (found.chance > 0.0).any():
+        notes.append("nobody_admitted")
+    elif len(seated) < body.tables:
+        notes.append("tables_left")
+    if field.considered < field.open:
+        notes.append("not_all_considered")
+    return notes
