@@ -25,15 +25,13 @@ from matcher.matchmaking import Timetable, plan_meetings, seat_institutions
 from matcher.matchmaking_candidates import Candidates, find_candidates
 from matcher.matchmaking_themes import THEMES, Theme
 from matcher.standing import mask
-from matcher.store import enterprises, queues
+from matcher.store import enterprises, matchmaking, queues
 from matcher.store.events import CHINA
 
 MOST_DEMANDS = 2_000
 """Open demands considered for one event: those published last."""
 UNMATCHED = {
-    "no_product": Text(
-        zh="到场机构没有其可准入的产品", en="no institution at the tables has a product that admits it"
-    ),
+    "no_product": Text(zh="到场机构没有其可准入的产品", en="no institution at the tables has a product that admits it"),
     "not_settled": Text(
         zh="有产品因数据未知而不能判定", en="some product is undecided for want of a datum: settle it and plan again"
     ),
@@ -42,9 +40,12 @@ UNMATCHED = {
 }
 """Why an enterprise of the theme has no meeting."""
 NOTES = {
-    "nobody_fits": Text(zh="没有符合主题的在库需求，计划为空。", en="No open demand fits the theme: the plan is empty."),
+    "nobody_fits": Text(
+        zh="没有符合主题的在库需求，计划为空。", en="No open demand fits the theme: the plan is empty."
+    ),
     "nobody_admitted": Text(
-        zh="符合主题的企业均无可准入产品，计划为空。", en="No enterprise of the theme is admitted anywhere: the plan is empty."
+        zh="符合主题的企业均无可准入产品，计划为空。",
+        en="No enterprise of the theme is admitted anywhere: the plan is empty.",
     ),
     "tables_left": Text(
         zh="部分桌位无机构可增加预期成效，留空。", en="Some tables stay empty: no further institution adds a match."
@@ -57,7 +58,7 @@ NOTES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
+class Open:
     """The demands an event is planned from, by how they stand to its theme.
 
     Parameters
@@ -91,7 +92,7 @@ def check(body: PlanBody, matcher: Matcher, today: date) -> None:
     if body.institutions is not None and len(body.institutions) > body.tables:
         detail = Text(zh=f"机构数多于桌数 {body.tables}", en=f"more institutions than the {body.tables} tables")
         faults.append(FieldError(pointer="/institutions", detail=detail))
-    if starts_at(body, body.slots).date() != body.day and starts_at(body, body.slots).time() != time():
+    if starts_at(body, body.slots) > datetime.combine(body.day + timedelta(days=1), time(), tzinfo=CHINA):
         faults.append(
             FieldError(pointer="/slots", detail=Text(zh="时段超出当天", en="the slots run past the end of the day"))
         )
@@ -109,7 +110,7 @@ def plan(instance: Instance, body: PlanBody, event_id: str) -> dict[str, Any]:
     """Plan one event; the document to keep."""
     matcher, today = instance.matcher, instance.clock.today()
     theme = THEMES[body.theme]
-    field = _field(instance, body, theme, today)
+    field = _open(instance, body, theme, today)
     found = find_candidates(
         matcher,
         field.profiles,
@@ -163,11 +164,12 @@ def new_id(seed: bytes) -> str:
     return "MM-" + hashlib.sha256(seed).hexdigest()[:20]
 
 
-def _field(instance: Instance, body: PlanBody, theme: Theme, today: date) -> Field:
+def _open(instance: Instance, body: PlanBody, theme: Theme, today: date) -> Open:
     with instance.store.reading() as connection:
         every = queues.open_demands(connection, today)
         asked = [one for one in every if body.kinds is None or set(body.kinds) & set(one.kinds)]
-        chosen = asked[-MOST_DEMANDS:]
+        latest = frozenset(matchmaking.latest_demands(connection, [str(one.demand_id) for one in asked], MOST_DEMANDS))
+        chosen = [one for one in asked if one.demand_id in latest]
         permitted = queues.permissions(connection, RECIPIENT, PURPOSE, today)
         known = _profiles(instance, connection, [one.uscc for one in chosen], today)
     nothing: frozenset[str] = frozenset()
@@ -182,7 +184,7 @@ def _field(instance: Instance, body: PlanBody, theme: Theme, today: date) -> Fie
             unknown[one.uscc] = theme.settle_with(row)
     for one in demands:
         unknown.pop(one.uscc, None)
-    return Field(
+    return Open(
         demands=tuple(demands), profiles=tuple(profiles), unknown=unknown, open=len(asked), considered=len(chosen)
     )
 
@@ -209,7 +211,7 @@ def _seats(found: Candidates, body: PlanBody) -> tuple[int, ...]:
 
 def _schedule(
     matcher: Matcher,
-    field: Field,
+    field: Open,
     found: Candidates,
     seated: Sequence[int],
     timed: Timetable,
@@ -237,7 +239,7 @@ def _schedule(
     return sorted(meetings, key=lambda one: (one["slot"], one["table"]))
 
 
-def _verdict(matcher: Matcher, field: Field, demand: int, product: int, today: date) -> str:
+def _verdict(matcher: Matcher, field: Open, demand: int, product: int, today: date) -> str:
     judged = matcher.judge_many([field.profiles[demand]], [field.demands[demand]], today)
     return "pass" if judged[0, product] == PASS else "unknown"
 
@@ -257,7 +259,7 @@ def _invites(found: Candidates, chance: Any, timed: Timetable) -> list[dict[str,
     ]
 
 
-def _unmatched(field: Field, found: Candidates, chance: Any, timed: Timetable) -> list[dict[str, Any]]:
+def _unmatched(field: Open, found: Candidates, chance: Any, timed: Timetable) -> list[dict[str, Any]]:
     own: dict[str, list[str]] = {}
     for demand in field.demands:
         own.setdefault(demand.uscc, []).append(str(demand.demand_id))
@@ -276,7 +278,7 @@ def _why(found: Candidates, chance: Any, row: int) -> str:
     return "not_settled" if found.unsettled[row] else "no_product"
 
 
-def _notes(field: Field, found: Candidates, seated: Sequence[int], body: PlanBody) -> list[str]:
+def _notes(field: Open, found: Candidates, seated: Sequence[int], body: PlanBody) -> list[str]:
     notes = []
     if not field.demands:
         notes.append("nobody_fits")

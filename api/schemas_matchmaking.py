@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from api.bodies import BilingualError
-from api.schemas import Body, Day, Identifier
+from api.schemas import Body, Day, Identifier, different
 from matcher.domain import Kind, Text
 from matcher.matchmaking_themes import THEMES
 
@@ -15,12 +15,6 @@ def _theme(value: str) -> str:
         known = ", ".join(THEMES)
         raise BilingualError(Text(zh=f"只能是 {known}", en=f"must be one of {known}"))
     return value
-
-
-def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise BilingualError(Text(zh="列表项重复", en="names an item twice"))
-    return values
 
 
 class PlanBody(Body):
@@ -58,11 +52,11 @@ class PlanBody(Body):
     slot_minutes: Annotated[StrictInt, Field(ge=5, le=240)] = 20
     starts_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "09:00"
     institutions: (
-        Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=200), AfterValidator(_different)] | None
+        Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=200), AfterValidator(different)] | None
     ) = None
     max_enterprises: Annotated[StrictInt, Field(ge=1, le=2_000)] = 500
     meetings_per_enterprise: Annotated[StrictInt, Field(ge=1, le=12)] = 3
-    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=4), AfterValidator(_different)] | None = None
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=4), AfterValidator(different)] | None = None
     include_unknown: StrictBool = False
 
 
@@ -114,7 +108,10 @@ class InviteShown(BaseModel):
 
 
 class MeetingShown(BaseModel):
-    """One meeting; ``verdict`` says whether the product's rules all pass or a datum is still unknown."""
+    """One meeting; ``verdict`` says whether the product's rules all pass or a datum is still unknown.
+
+    ``lead_id`` and ``masked`` stand at an institution's own table.
+    """
 
     slot: int
     starts_at: str
@@ -128,6 +125,8 @@ class MeetingShown(BaseModel):
     product_name: str
     expected_match: float
     verdict: Literal["pass", "unknown"]
+    lead_id: str | None = None
+    masked: bool | None = None
 
 
 class UnmatchedShown(BaseModel):

@@ -105,7 +105,9 @@ def greedy(chance: Floats, slots: int, per_enterprise: int, most_enterprises: in
     meets = np.zeros(chance.shape, dtype=bool)
     need, met = np.ones(chance.shape[0]), np.zeros(chance.shape[0], dtype=np.int64)
     room = np.full(chance.shape[1], slots)
-    waiting = [(-float(chance[row, table]), int(row), int(table)) for row, table in zip(*np.nonzero(chance), strict=True)]
+    waiting = [
+        (-float(chance[row, table]), int(row), int(table)) for row, table in zip(*np.nonzero(chance), strict=True)
+    ]
     heapq.heapify(waiting)
     invited = 0
     while waiting:
@@ -128,7 +130,7 @@ def greedy(chance: Floats, slots: int, per_enterprise: int, most_enterprises: in
 def assign(weight: Floats, slots: int, per_enterprise: int) -> Flags:
     """The meetings of greatest total weight, at most so many a table and an enterprise; exact.
 
-    The constraints are those of a bipartite graph, so the linear programme has whole corners, and a simplex ends in one.
+    The constraints are those of a bipartite graph: the linear programme has whole corners, and a simplex ends in one.
 
     Raises
     ------
@@ -213,9 +215,7 @@ def _free(moments: NDArray[np.int64]) -> int:
     return int(np.argmax(moments < 0))
 
 
-def _exchange(
-    table_of: NDArray[np.int64], guest_of: NDArray[np.int64], table: int, wanted: int, spare: int
-) -> None:
+def _exchange(table_of: NDArray[np.int64], guest_of: NDArray[np.int64], table: int, wanted: int, spare: int) -> None:
     """Free the wanted slot at a table: along the chain of meetings in both slots, exchange the two."""
     chain: list[tuple[int, int, int]] = []
     at_table, moment, place = True, wanted, table

@@ -75,7 +75,9 @@ def find_candidates(
             continue
         scores = matcher.score_many(rows, asked, as_of, demand_row, product_row)
         value = np.asarray(scores.p_apply * scores.p_approve, dtype=np.float64)
-        order = np.lexsort((-product_row, -demand_row, value))  # the last assignment stands: the greatest, then the first
+        order = np.lexsort(
+            (-product_row, -demand_row, value)
+        )  # the last assignment stands: the greatest, then the first
         place = (enterprise[demand_row[order]], column[product_row[order]])
         best = np.zeros(shape)
         best[place] = value[order]
@@ -83,7 +85,10 @@ def find_candidates(
         demand_at[place], product_at[place] = first + demand_row[order], product_row[order]
         better = best > chance
         chance = np.where(better, best, chance)
-        found_demand, found_product = np.where(better, demand_at, found_demand), np.where(better, product_at, found_product)
+        found_demand, found_product = (
+            np.where(better, demand_at, found_demand),
+            np.where(better, product_at, found_product),
+        )
     return Candidates(
         enterprises=codes,
         institutions=names,

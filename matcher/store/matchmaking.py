@@ -1,13 +1,16 @@
 """Matchmaking events as planned: each kept whole, once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, select
 
 from matcher.store.clock import moment
+from matcher.store.tables import demands
 from matcher.store.tables_platform import matchmaking_events
 
 
@@ -46,6 +49,16 @@ def listed(connection: Connection, after: str | None, limit: int) -> tuple[KeptE
     if after is not None:
         query = query.where(matchmaking_events.c.matchmaking_event_id > after)
     return tuple(_kept(row) for row in connection.execute(query))
+
+
+def latest_demands(connection: Connection, demand_ids: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Of these demands those published last, at most ``limit``."""
+    if len(demand_ids) <= limit:
+        return tuple(demand_ids)
+    query = select(demands.c.demand_id).order_by(demands.c.published_on.desc(), demands.c.demand_id)
+    wanted = frozenset(demand_ids)
+    found = (one for one in connection.execute(query).scalars() if one in wanted)
+    return tuple(islice(found, limit))
 
 
 def _kept(row: Row[Any]) -> KeptEvent:
