@@ -171,7 +171,7 @@ def _open(instance: Instance, body: PlanBody, theme: Theme, today: date) -> Open
         latest = frozenset(matchmaking.latest_demands(connection, [str(one.demand_id) for one in asked], MOST_DEMANDS))
         chosen = [one for one in asked if one.demand_id in latest]
         permitted = queues.permissions(connection, RECIPIENT, PURPOSE, today)
-        known = _profiles(instance, connection, [one.uscc for one in chosen], today)
+        known = known_profiles(instance, connection, [one.uscc for one in chosen], today)
     nothing: frozenset[str] = frozenset()
     demands, profiles, unknown = [], [], {}
     for one in chosen:
@@ -189,7 +189,8 @@ def _open(instance: Instance, body: PlanBody, theme: Theme, today: date) -> Open
     )
 
 
-def _profiles(instance: Instance, connection: Connection, codes: Sequence[str], day: date) -> dict[str, Row]:
+def known_profiles(instance: Instance, connection: Connection, codes: Sequence[str], day: date) -> dict[str, Row]:
+    """Profiles by code, with whatever records came in since; not masked yet."""
     changed = frozenset(enterprises.with_records(connection))
     return {
         uscc: instance.profiles.row(

@@ -159,18 +159,23 @@ class Matcher:
 
     def judge_many(self, profiles: Sequence[Row], demands: Sequence[Demand], as_of: date) -> NDArray[np.int8]:
         """Verdicts of many demands, one profile each, shape (demands, products); equal to ``judge`` one by one."""
+        columns = self.standing_columns(profiles, as_of)
+        verdicts = judge_many(self.catalog, columns, demands, as_of)
+        for place, (row, demand) in enumerate(zip(profiles, demands, strict=True)):
+            if Kind.GUARANTEE in demand.kinds:
+                profile = {**row, **{name: columns[name][place] for name in ("size_class", "platform_rating")}}
+                for extra in self._fee_cap(profile, demand, as_of):
+                    np.minimum(verdicts[place], extra.verdict, out=verdicts[place])
+        return verdicts
+
+    def standing_columns(self, profiles: Sequence[Row], as_of: date) -> dict[str, NDArray[Any]]:
+        """Profiles as columns, with ``size_class`` and ``platform_rating`` beside them."""
         columns: dict[str, NDArray[Any]] = dict(self.profile_columns(*profiles))
         letters = None if self.rating is None else self.rating.rate_many(columns)
         sizes = [size_of(row, as_of, self.rulebook) for row in profiles]
         columns["size_class"] = np.array(sizes, dtype=object)
         columns["platform_rating"] = np.full(len(profiles), None, dtype=object) if letters is None else letters
-        verdicts = judge_many(self.catalog, columns, demands, as_of)
-        for place, (row, demand) in enumerate(zip(profiles, demands, strict=True)):
-            if Kind.GUARANTEE in demand.kinds:
-                profile = {**row, "size_class": sizes[place], "platform_rating": columns["platform_rating"][place]}
-                for extra in self._fee_cap(profile, demand, as_of):
-                    np.minimum(verdicts[place], extra.verdict, out=verdicts[place])
-        return verdicts
+        return columns
 
     def score_many(
         self,

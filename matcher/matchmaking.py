@@ -6,6 +6,7 @@ of distinct enterprises matched, ``Σ_i 1 − Π_b (1 − v_ib)`` over the table
 
 import heapq
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +143,7 @@ def assign(weight: Floats, slots: int, per_enterprise: int) -> Flags:
     if not len(rows):
         return meets
     count, ones = len(rows), np.ones(len(rows))
-    limits = sparse.vstack(
+    limits: Any = sparse.vstack(  # scipy's stubs know no sparse matrix here, scipy does
         [
             sparse.csr_array((ones, (rows, np.arange(count))), shape=(weight.shape[0], count)),
             sparse.csr_array((ones, (tables, np.arange(count))), shape=(weight.shape[1], count)),

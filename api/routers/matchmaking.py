@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from api import bodies, errors, idempotency, matchmaking, matchmaking_files, matchmaking_telling, paging, wire
@@ -47,6 +48,10 @@ _FILES: dict[str, Any] = {
     XLSX: {"schema": {"type": "string", "format": "binary"}},
 }
 _TRIES = 5
+
+
+def _with_files(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    return {200: {"model": model, "description": "As json, or a file where Accept asks for one", "content": _FILES}}
 
 
 @router.get(
@@ -100,10 +105,7 @@ async def listed(request: Request, _caller: Platform, limit: Limit = paging.DEFA
 @router.get(
     "/matchmaking-events/{event_id}",
     summary="对接活动 · One event",
-    responses={
-        200: {"model": EventShown, "description": "The plan; a file where Accept asks for one", "content": _FILES}
-    }
-    | problems(401, 403, 404, 429, 503),
+    responses=_with_files(EventShown) | problems(401, 403, 404, 429, 503),
 )
 async def one(request: Request, event_id: EventId, _caller: Platform) -> Response:
     """One event; as csv or xlsx by ``Accept``."""
@@ -141,8 +143,7 @@ async def attendance(request: Request, event_id: EventId, caller: Platform) -> R
 @router.get(
     "/institutions/{institution_id}/matchmaking-events/{event_id}",
     summary="本机构桌位 · Own table",
-    responses={200: {"model": OwnTable, "description": "The institution's meetings", "content": _FILES}}
-    | problems(401, 403, 404, 429, 503),
+    responses=_with_files(OwnTable) | problems(401, 403, 404, 429, 503),
 )
 async def own_table(request: Request, institution_id: InstitutionId, event_id: EventId, caller: Desk) -> Response:
     """The meetings at an institution's own table; names under each enterprise's consent to it."""
@@ -196,7 +197,8 @@ def _planned(instance: Instance, caller: Caller, body: PlanBody, language: str) 
 
 def _sent(kept: KeptEvent, body: AttendanceBody) -> list[event_intake.Sent]:
     planned = {(one["demand_id"], one["institution_id"], one["slot"]): one for one in kept.document["schedule"]}
-    faults, sent = [], []
+    faults: list[FieldError] = []
+    sent: list[event_intake.Sent] = []
     for name, index, met in _each(body):
         meeting = planned.get((met.demand_id, met.institution_id, met.slot))
         if meeting is None:

@@ -1,7 +1,6 @@
 """A matchmaking event over the wire: planned, read by each side, filed, attended."""
 
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -49,9 +48,9 @@ def planned(client: Client, platform: dict[str, str], asked: dict[str, Any]) -> 
 
 
 @pytest.fixture
-def bank(keys: dict[str, Any]) -> Iterator[dict[str, str]]:
+def bank(keys: dict[str, Any]) -> dict[str, str]:
     """Headers of the institution."""
-    yield {"Authorization": f"Bearer {keys['institution']['key']}", "Accept-Language": "en"}
+    return {"Authorization": f"Bearer {keys['institution']['key']}", "Accept-Language": "en"}
 
 
 def test_a_plan_seats_everybody_once_a_slot_and_adds_up(planned: dict[str, Any]) -> None:
@@ -86,9 +85,7 @@ def test_the_same_question_gives_the_same_timetable(
     assert replayed.headers["Idempotent-Replayed"] == "true"
 
 
-def test_institutions_with_a_table_are_told(
-    keys: dict[str, Any], instance: Instance, planned: dict[str, Any]
-) -> None:
+def test_institutions_with_a_table_are_told(keys: dict[str, Any], instance: Instance, planned: dict[str, Any]) -> None:
     with instance.store.reading() as connection:
         told = outbox.after(connection, keys["institution"]["institution_id"], 0, 500)
     invited = [one.payload for one in told if one.kind == "matchmaking.invited"]
@@ -104,7 +101,8 @@ def test_an_institution_sees_its_own_table_and_no_name_until_consent(
     name = instance.names[uscc]
     before = client.get(path, headers=bank)
     assert before.status_code == 200
-    assert name not in before.text and uscc not in before.text
+    assert name not in before.text
+    assert uscc not in before.text
     today = instance.clock.today()
     row = ConsentRow(
         uscc=uscc,
@@ -133,9 +131,7 @@ def test_the_files_open_safely(
     lines = written.content.decode("utf-8-sig").splitlines()
     assert len(lines) == 7
     assert any("'=HYPERLINK(1)" in line for line in lines)
-    book = load_workbook(
-        io.BytesIO(client.get(path, headers={**platform, "Accept": matchmaking_files.XLSX}).content)
-    )
+    book = load_workbook(io.BytesIO(client.get(path, headers={**platform, "Accept": matchmaking_files.XLSX}).content))
     cells = [cell.value for row in book.worksheets[0].iter_rows() for cell in row]
     assert "'=HYPERLINK(1)" in cells
 
