@@ -1,6 +1,6 @@
 """Referrals between equity, loan and guarantee (article 10): sent, answered by whom they went to, and done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from matcher.store import enterprises
 from matcher.store.clock import moment
-from matcher.store.tables_platform import contacts, referrals
+from matcher.store.tables_platform import referrals
 
 IDENTITY = "registry"
 """The source whose consent says who the enterprise is."""
@@ -106,16 +106,14 @@ def answer(connection: Connection, referral_id: str, after: State, note: str | N
     kept = _referral(connection.execute(query).one())
     if after not in NEXT.get(kept.state, ()):
         raise NotMovableError(kept.state)
-    moved = Referral(
-        **{
-            **{name: getattr(kept, name) for name in Referral.__dataclass_fields__},
-            "state": after,
-            "answer_note": note if note is not None else kept.answer_note,
-            "changed_at": moment(at),
-        }
-    )
-    connection.execute(referrals.update().where(referrals.c.referral_id == referral_id).values(**_cells(moved)))
-    return moved
+    answered = moved(kept, after, note, at)
+    connection.execute(referrals.update().where(referrals.c.referral_id == referral_id).values(**_cells(answered)))
+    return answered
+
+
+def moved(kept: Referral, after: State, note: str | None, at: datetime) -> Referral:
+    """A referral as it is after an answer; a note left out leaves the one before."""
+    return replace(kept, state=after, answer_note=kept.answer_note if note is None else note, changed_at=moment(at))
 
 
 def has_consent(connection: Connection, uscc: str, kind: str, recipient: str, as_of: date) -> bool:
@@ -131,12 +129,6 @@ def has_consent(connection: Connection, uscc: str, kind: str, recipient: str, as
         and (row.expires_on is None or as_of <= row.expires_on)
         for row in enterprises.consents_of(connection, uscc)
     )
-
-
-def contact_of(connection: Connection, uscc: str) -> dict[str, Any] | None:
-    """Whom to call at an enterprise, ``None`` where nobody said."""
-    found = connection.execute(select(contacts.c.document).where(contacts.c.uscc == uscc)).scalar()
-    return None if found is None else dict(msgspec.json.decode(found))
 
 
 def _cells(referral: Referral) -> dict[str, Any]:
