@@ -45,8 +45,8 @@ def put(
         for _ in range(_TRIES):
             follow_locked(instance)
             running = instance.matcher
-            check_version(running.catalog, product_id, document, if_match)
             product = drafted(instance, caller, running.catalog, product_id, document, language)
+            check_version(running.catalog, product_id, document, if_match)
             matcher = running.with_catalog(with_product(running.catalog, product))
             try:
                 _keep(instance, caller, product, running, matcher)

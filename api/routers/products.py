@@ -111,7 +111,7 @@ async def put(
     "/{product_id}/preview",
     summary="试算准入 · Preview",
     openapi_extra=body_of(ProductDocument),
-    responses=of(PreviewShown, 200, "Nothing was changed.") | problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
+    responses=of(PreviewShown, 200, "Nothing was changed.") | problems(400, 401, 403, 404, 413, 422, 429, 503),
 )
 async def preview(request: Request, product_id: ProductId, caller: Editor) -> Response:
     """Which published demands a product as written would admit, beside its present version; nothing is changed."""
