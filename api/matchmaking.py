@@ -29,7 +29,7 @@ from matcher.store import enterprises, matchmaking, queues
 from matcher.store.events import CHINA
 
 MOST_DEMANDS = 2_000
-"""Open demands considered for one event: those published last."""
+"""Open demands of the theme considered for one event: those published last."""
 UNMATCHED = {
     "no_product": Text(zh="到场机构没有其可准入的产品", en="no institution at the tables has a product that admits it"),
     "not_settled": Text(
@@ -51,7 +51,8 @@ NOTES = {
         zh="部分桌位无机构可增加预期成效，留空。", en="Some tables stay empty: no further institution adds a match."
     ),
     "not_all_considered": Text(
-        zh="在库需求过多，仅考虑最近发布的部分。", en="Only the demands published last were considered."
+        zh="符合主题的需求过多，仅考虑最近发布的部分。",
+        en="Of the demands that fit, only those published last were considered.",
     ),
 }
 """What else a plan says of itself."""
@@ -65,13 +66,15 @@ class Open:
     ----------
     unknown
         Sources that would settle whether an enterprise fits, by code.
+    open, fitting
+        Open demands of the kinds asked for, and those of them that fit the theme.
     """
 
     demands: tuple[Demand, ...]
     profiles: tuple[Row, ...]
     unknown: dict[str, tuple[str, ...]]
     open: int
-    considered: int
+    fitting: int
 
 
 def check(body: PlanBody, matcher: Matcher, today: date) -> None:
@@ -137,7 +140,7 @@ def plan(instance: Instance, body: PlanBody, event_id: str) -> dict[str, Any]:
         ],
         "counts": {
             "open": field.open,
-            "considered": field.considered,
+            "considered": len(field.demands),
             "fits": len(found.enterprises),
             "unknown": len(field.unknown),
             "invited": int(timed.meets.any(axis=1).sum()),
@@ -168,24 +171,24 @@ def _open(instance: Instance, body: PlanBody, theme: Theme, today: date) -> Open
     with instance.store.reading() as connection:
         every = queues.open_demands(connection, today)
         asked = [one for one in every if body.kinds is None or set(body.kinds) & set(one.kinds)]
-        latest = frozenset(matchmaking.latest_demands(connection, [str(one.demand_id) for one in asked], MOST_DEMANDS))
-        chosen = [one for one in asked if one.demand_id in latest]
         permitted = queues.permissions(connection, RECIPIENT, PURPOSE, today)
-        known = known_profiles(instance, connection, [one.uscc for one in chosen], today)
+        known = known_profiles(instance, connection, [one.uscc for one in asked], today)
     nothing: frozenset[str] = frozenset()
-    demands, profiles, unknown = [], [], {}
-    for one in chosen:
-        row = mask(known[one.uscc], permitted.get(one.uscc, nothing))
-        fits = theme.fits(row, one)
-        if fits:
-            demands.append(one)
-            profiles.append(row)
-        elif fits is None:
-            unknown[one.uscc] = theme.settle_with(row)
-    for one in demands:
-        unknown.pop(one.uscc, None)
+    rows = {uscc: mask(row, permitted.get(uscc, nothing)) for uscc, row in known.items()}
+    fits = {str(one.demand_id): theme.fits(rows[one.uscc], one) for one in asked}
+    chosen = [name for name, answer in fits.items() if answer]
+    latest = frozenset(
+        instance.store.read(lambda connection: matchmaking.latest_demands(connection, chosen, MOST_DEMANDS))
+    )
+    demands = tuple(one for one in asked if one.demand_id in latest)
+    unsure = [one.uscc for one in asked if fits[str(one.demand_id)] is None]
+    sure = frozenset(one.uscc for one in asked if fits[str(one.demand_id)])
     return Open(
-        demands=tuple(demands), profiles=tuple(profiles), unknown=unknown, open=len(asked), considered=len(chosen)
+        demands=demands,
+        profiles=tuple(rows[one.uscc] for one in demands),
+        unknown={uscc: theme.settle_with(rows[uscc]) for uscc in unsure if uscc not in sure},
+        open=len(asked),
+        fitting=len(chosen),
     )
 
 
@@ -287,6 +290,6 @@ def _notes(field: Open, found: Candidates, seated: Sequence[int], body: PlanBody
         notes.append("nobody_admitted")
     elif len(seated) < body.tables:
         notes.append("tables_left")
-    if field.considered < field.open:
+    if len(field.demands) < field.fitting:
         notes.append("not_all_considered")
     return notes
