@@ -4,13 +4,16 @@ import io
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy import select
 
-from api import matchmaking_files
+from api import asking, matchmaking_files
 from api.instance import Instance
-from matcher.store import audit, outbox
+from matcher.eligibility import PASS
+from matcher.matching import Question
+from matcher.store import audit, demands, outbox
 from matcher.store.enterprises import ConsentRow, grant, revoke
 from matcher.store.tables_platform import events, matchmaking_events
 from tests.api.in_process import Client
@@ -188,6 +191,42 @@ def test_what_no_event_can_be_is_refused_by_its_field(
     assert answered.status_code == 422, answered.text
     assert pointer in [error["pointer"] for error in answered.json()["errors"]]
     assert count() == before
+
+
+def test_each_meeting_is_over_the_best_admitted_product_of_its_institution(
+    client: Client, platform: dict[str, str], asked: dict[str, Any], instance: Instance
+) -> None:
+    body = {**asked, "include_unknown": False, "tables": 2, "institutions": None}
+    answered = client.post("/v1/matchmaking-events/plan", json=body, headers=platform).json()
+    assert answered["schedule"]
+    matcher, today = instance.matcher, instance.clock.today()
+    for meeting in answered["schedule"]:
+        with instance.store.reading() as connection:
+            kept = demands.find(connection, meeting["demand_id"])
+            assert kept is not None
+            profile = asking.profile_of(instance, connection, kept.demand.uscc, today)
+        verdicts = matcher.judge(Question(demand=kept.demand, as_of=today, profile=profile)).verdict
+        own = [
+            row
+            for row, one in enumerate(matcher.catalog.products)
+            if one.institution_id == meeting["institution_id"] and verdicts[row] == PASS
+        ]
+        scores = matcher.score_many([profile], [kept.demand], today, np.zeros(len(own), dtype=np.intp), np.array(own))
+        worth = (scores.p_apply * scores.p_approve).tolist()
+        assert meeting["expected_match"] == pytest.approx(max(worth), abs=1e-5)
+        assert meeting["product_id"] in [matcher.catalog.products[row].product_id for row in own]
+        assert meeting["verdict"] == "pass"
+
+
+def test_nobody_has_attended_an_event_to_come(
+    client: Client, platform: dict[str, str], asked: dict[str, Any], instance: Instance
+) -> None:
+    body = {**asked, "day": (instance.clock.today() + timedelta(days=200)).isoformat()}
+    planned = client.post("/v1/matchmaking-events/plan", json=body, headers=platform).json()
+    met = {name: planned["schedule"][0][name] for name in ("demand_id", "institution_id", "slot")}
+    path = f"/v1/matchmaking-events/{planned['matchmaking_event_id']}/attendance"
+    told = client.post(path, json={"attended": [met]}, headers=platform).json()
+    assert (told["accepted"], [one["field"] for one in told["refused"]]) == (0, ["occurred_at"])
 
 
 def test_a_theme_nobody_is_known_to_fit_says_so_and_whom_to_ask(
