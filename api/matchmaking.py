@@ -19,8 +19,8 @@ from api.profiles import Row
 from api.schemas_matchmaking import PlanBody
 from api.world import PURPOSE, RECIPIENT
 from matcher.domain import Demand, Text
-from matcher.eligibility import PASS
-from matcher.matching import Matcher
+from matcher.eligibility import PASS, UNKNOWN
+from matcher.matching import Matcher, Question
 from matcher.matchmaking import Timetable, plan_meetings, seat_institutions
 from matcher.matchmaking_candidates import Candidates, find_candidates
 from matcher.matchmaking_themes import THEMES, Theme
@@ -30,6 +30,8 @@ from matcher.store.events import CHINA
 
 MOST_DEMANDS = 2_000
 """Open demands of the theme considered for one event: those published last."""
+MOST_SETTLED = 200
+"""Enterprises without a meeting for whom the missing data are looked up."""
 UNMATCHED = {
     "no_product": Text(zh="到场机构没有其可准入的产品", en="no institution at the tables has a product that admits it"),
     "not_settled": Text(
@@ -148,7 +150,7 @@ def plan(instance: Instance, body: PlanBody, event_id: str) -> dict[str, Any]:
         },
         "invites": _invites(found, chance, timed),
         "schedule": schedule,
-        "unmatched": _unmatched(field, found, chance, timed),
+        "unmatched": _unmatched(matcher, field, found, chance, timed, today),
         "unknown": [{"uscc": code, "settle_with": list(sources)} for code, sources in field.unknown.items()],
         "expected_matches": round(timed.expected, 6),
         "notes": _notes(field, found, seated, body),
@@ -263,15 +265,35 @@ def _invites(found: Candidates, chance: Any, timed: Timetable) -> list[dict[str,
     ]
 
 
-def _unmatched(field: Open, found: Candidates, chance: Any, timed: Timetable) -> list[dict[str, Any]]:
-    own: dict[str, list[str]] = {}
-    for demand in field.demands:
-        own.setdefault(demand.uscc, []).append(str(demand.demand_id))
-    return [
-        {"uscc": code, "demand_ids": own[code], "reason": _why(found, chance, row)}
-        for row, code in enumerate(found.enterprises)
-        if not timed.meets[row].any()
-    ]
+def _unmatched(
+    matcher: Matcher, field: Open, found: Candidates, chance: Any, timed: Timetable, today: date
+) -> list[dict[str, Any]]:
+    own: dict[str, list[int]] = {}
+    for place, demand in enumerate(field.demands):
+        own.setdefault(demand.uscc, []).append(place)
+    rows, settled = [], 0
+    for row, code in enumerate(found.enterprises):
+        if timed.meets[row].any():
+            continue
+        reason, settle_with = _why(found, chance, row), []
+        if reason == "not_settled" and settled < MOST_SETTLED:
+            settled += 1
+            settle_with = _settle_with(matcher, field, found, own[code], today)
+        ids = [field.demands[place].demand_id for place in own[code]]
+        rows.append({"uscc": code, "demand_ids": ids, "reason": reason, "settle_with": settle_with})
+    return rows
+
+
+def _settle_with(matcher: Matcher, field: Open, found: Candidates, places: Sequence[int], today: date) -> list[str]:
+    """What would settle the undecided products of the institutions that could sit at the tables."""
+    missing: dict[str, None] = {}
+    for place in places:
+        question = Question(demand=field.demands[place], as_of=today, profile=field.profiles[place])
+        verdicts = matcher.judge(question)
+        for row in np.flatnonzero(verdicts.verdict == UNKNOWN).tolist():
+            if matcher.catalog.products[row].institution_id in found.institutions:
+                missing |= dict.fromkeys(one.settle_with for one in verdicts.checks(row) if one.settle_with)
+    return list(missing)
 
 
 def _why(found: Candidates, chance: Any, row: int) -> str:

@@ -130,11 +130,12 @@ class MeetingShown(BaseModel):
 
 
 class UnmatchedShown(BaseModel):
-    """One enterprise of the theme without a meeting, and why."""
+    """One enterprise of the theme without a meeting, why, and the data that would settle an undecided admission."""
 
     uscc: str
     demand_ids: list[str]
     reason: str
+    settle_with: list[str]
     text: str
 
 

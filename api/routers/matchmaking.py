@@ -18,6 +18,7 @@ from api.instance import Instance
 from api.language import language_of
 from api.lead_files import CSV, XLSX, form_of
 from api.push_schemas import of
+from api.schemas import Identifier
 from api.schemas_matchmaking import (
     AttendanceBody,
     AttendanceTaken,
@@ -38,7 +39,7 @@ from matcher.store.matchmaking import KeptEvent
 router = APIRouter(prefix="/v1", tags=["matchmaking"])
 Platform = Annotated[Caller, Depends(requires("platform"))]
 Desk = Annotated[Caller, Depends(requires("institution"))]
-EventId = Annotated[str, Path(max_length=64)]
+EventId = Annotated[Identifier, Path(max_length=64)]
 InstitutionId = Annotated[str, Path(max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=paging.MOST)]
 Cursor = Annotated[str | None, Query(max_length=400)]
@@ -105,7 +106,7 @@ async def listed(request: Request, _caller: Platform, limit: Limit = paging.DEFA
 @router.get(
     "/matchmaking-events/{event_id}",
     summary="对接活动 · One event",
-    responses=_with_files(EventShown) | problems(401, 403, 404, 429, 503),
+    responses=_with_files(EventShown) | problems(401, 403, 404, 422, 429, 503),
 )
 async def one(request: Request, event_id: EventId, _caller: Platform) -> Response:
     """One event; as csv or xlsx by ``Accept``."""
@@ -143,7 +144,7 @@ async def attendance(request: Request, event_id: EventId, caller: Platform) -> R
 @router.get(
     "/institutions/{institution_id}/matchmaking-events/{event_id}",
     summary="本机构桌位 · Own table",
-    responses=_with_files(OwnTable) | problems(401, 403, 404, 429, 503),
+    responses=_with_files(OwnTable) | problems(401, 403, 404, 422, 429, 503),
 )
 async def own_table(request: Request, institution_id: InstitutionId, event_id: EventId, caller: Desk) -> Response:
     """The meetings at an institution's own table; names under each enterprise's consent to it."""

@@ -15,6 +15,7 @@ from api.instance import Instance
 from api.language import language_of
 from api.matchmaking_telling import masked_name
 from api.push_schemas import of
+from api.schemas import Identifier
 from api.schemas_referrals import AnswerBody, ReferralBody, ReferralList, ReferralShown
 from api.service import service_of
 from features.uscc import uscc_fault
@@ -30,7 +31,7 @@ router = APIRouter(prefix="/v1/referrals", tags=["referrals"])
 Platform = Annotated[Caller, Depends(requires("platform"))]
 Recipient = Annotated[Caller, Depends(requires("institution"))]
 Side = Annotated[Caller, Depends(requires("platform", "institution"))]
-ReferralId = Annotated[str, Path(max_length=64)]
+ReferralId = Annotated[Identifier, Path(max_length=64)]
 NO_REFERRAL = Text(zh="转介", en="referral")
 LENDERS = frozenset(InstitutionKind) - {InstitutionKind.GUARANTOR, InstitutionKind.INSURER}
 
@@ -86,7 +87,7 @@ async def listed(
 @router.get(
     "/{referral_id}",
     summary="一项转介 · One referral",
-    responses=of(ReferralShown, 200, "As it stands.") | problems(401, 403, 404, 429, 503),
+    responses=of(ReferralShown, 200, "As it stands.") | problems(401, 403, 404, 422, 429, 503),
 )
 async def one(request: Request, referral_id: ReferralId, caller: Side) -> Response:
     """One referral, contact as consented now."""

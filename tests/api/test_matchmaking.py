@@ -216,6 +216,15 @@ def test_each_meeting_is_over_the_best_admitted_product_of_its_institution(
         assert meeting["expected_match"] == pytest.approx(max(worth), abs=1e-5)
         assert meeting["product_id"] in [matcher.catalog.products[row].product_id for row in own]
         assert meeting["verdict"] == "pass"
+    undecided = [one for one in answered["unmatched"] if one["reason"] == "not_settled"]
+    assert undecided
+    assert all(one["settle_with"] for one in undecided)
+
+
+def test_an_id_or_cursor_no_store_could_hold_is_refused(client: Client, platform: dict[str, str]) -> None:
+    assert client.get("/v1/matchmaking-events/%00", headers=platform).status_code == 422
+    assert client.get("/v1/referrals/%00", headers=platform).status_code == 422
+    assert client.get("/v1/matchmaking-events?cursor=AA", headers=platform).status_code == 422
 
 
 def test_nobody_has_attended_an_event_to_come(
