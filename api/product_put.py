@@ -46,7 +46,7 @@ def put(
             follow_locked(instance)
             running = instance.matcher
             product = drafted(instance, caller, running.catalog, product_id, document, language)
-            check_version(running.catalog, product_id, document, if_match)
+            check_version(running.catalog, product_id, if_match)
             matcher = running.with_catalog(with_product(running.catalog, product))
             try:
                 _keep(instance, caller, product, running, matcher)
@@ -93,28 +93,21 @@ def with_product(catalog: Catalog, product: Product) -> Catalog:
         raise _refused(error) from None
 
 
-def check_version(catalog: Catalog, product_id: str, document: Any, if_match: str | None) -> None:
-    """Refuse what was written over a version that is not the present one.
+def check_version(catalog: Catalog, product_id: str, if_match: str | None) -> None:
+    """Refuse what a caller says it wrote over a version that is not the present one.
+
+    The ``version`` of the body is what was shown once and is not asked: whoever wants the check sends ``If-Match``.
 
     Raises
     ------
     ProblemError
-        412 for a stale ``If-Match``, 409 for a stale ``version``, 422 for what is no version.
+        412 for a stale ``If-Match``.
     """
     known = catalog.row_of.get(product_id)
     present = 0 if known is None else catalog.products[known].version
     tag = f'"{present}"'
     if if_match is not None and tag not in _tags(if_match) and not (present and if_match.strip() == "*"):
         raise errors.ProblemError(412, "stale_version", _STALE, _now(present), headers={"ETag": tag})
-    said = document.get("version") if isinstance(document, Mapping) else None
-    if said is None:
-        return
-    if isinstance(said, bool) or not isinstance(said, int):
-        raise errors.invalid(
-            [FieldError(pointer="/version", detail=Text(zh="必须是整数", en="must be a whole number"))]
-        )
-    if present and said != present:
-        raise errors.conflict("stale_version", _now(present))
 
 
 def _tags(if_match: str) -> set[str]:
