@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from api import errors
-from matcher.demand_states import NotAllowedError, State, steps_possible, turns_possible
+from matcher.demand_states import OPEN_DESK, NotAllowedError, State, Turn, steps_possible, turns_possible
 from matcher.desk_clocks import Clocks
 from matcher.domain import Text
 from matcher.refusals import REFUSALS, REPAIRERS
@@ -26,7 +26,7 @@ def demand_document(connection: Connection, kept: KeptDemand, clocks: Clocks, la
     return {
         **demand_summary(kept),
         "late": any(lead.late for lead in found),
-        "can": list(turns_possible(State(kept.state))),
+        "can": _turns(State(kept.state), found),
         "leads": [lead_json(lead, language) for lead in found],
         "moves": [_move_json(move) for move in moves.of_demand(connection, demand_id)],
         "clocks": _clocks_json(kept, clocks),
@@ -110,6 +110,13 @@ def _move_json(move: RecordedMove) -> Json:
         "reason_code": move.reason_code,
         "late": move.late,
     }
+
+
+def _turns(demand: State, found: tuple[KeptLead, ...]) -> list[str]:
+    """What the platform can do: also complete what one desk returned while another is at work."""
+    can = list(turns_possible(demand))
+    returned = demand in OPEN_DESK and any(lead.state is State.RETURNED for lead in found)
+    return [*can, Turn.REOPEN.value] if returned else can
 
 
 def _clocks_json(kept: KeptDemand, clocks: Clocks) -> Json:

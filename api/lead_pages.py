@@ -1,4 +1,4 @@
-"""An institution's list of leads, put together from its plan and what was pushed since, and read page by page.
+"""An institution's list of leads: its plan, what was pushed since, what it has in work; read page by page.
 
 A cursor names the plan, the moment the reading began, the rank reached and the last place shown: a plan made, a demand
 pushed or a lead withdrawn between two pages neither repeats nor hides a lead.
@@ -25,7 +25,7 @@ from matcher.store.clock import moment
 from matcher.store.leads import lead_id_of
 
 MOST = 2_000
-"""Leads of a file, and leads pushed since the plan that are looked at."""
+"""Leads of a file, and leads taken up or pushed since the plan that are looked at."""
 OPEN = "open"
 NO_PLAN = Text(
     zh="尚无线索计划：仅列出已推送的需求。", en="No plan has been made yet: only demands pushed so far are listed."
@@ -111,14 +111,15 @@ def lead_page(instance: Instance, query: Query) -> LeadPage:
 
 
 def disclose(instance: Instance, actor: str, query: Query, page: LeadPage, form: str) -> None:
-    """Record whose names and contacts this page discloses, and every export, before it is answered."""
+    """Record whose names, contacts and data this page discloses, and every export, before it is answered."""
     named = [item.lead_id for item in page.items if item.told.uscc is not None]
     called = [item.lead_id for item in page.items if item.told.contact is not None]
-    if not named and form == "json":
+    opened = {item.lead_id: sorted(item.told.leave.institution) for item in page.items if item.told.leave.institution}
+    if not named and not opened and form == "json":
         return
     entry = audit.Entry(
         actor=actor,
-        action="leads_disclosed" if named else "leads_exported",
+        action="leads_disclosed" if named or opened else "leads_exported",
         subject=query.institution_id,
         detail={
             "form": form,
@@ -127,6 +128,7 @@ def disclose(instance: Instance, actor: str, query: Query, page: LeadPage, form:
             "leads": len(page.items),
             "named": named,
             "contacts": called,
+            "sources": opened,
         },
     )
     now = instance.clock.now()
@@ -149,13 +151,13 @@ def _entries(
     institution_id = query.institution_id
     listed = lead_lists.find(connection, place.plan, institution_id) or () if place.plan else ()
     since = planned_at if query.name == GENERAL else None
-    pushed = lead_reads.pushed(connection, institution_id, since=since, until=place.until, limit=MOST)
+    desk = lead_reads.on_desk(connection, institution_id, since=since, until=place.until, limit=MOST)
     rows = lead_reads.standing(connection, institution_id, [row.demand_id for row in listed])
-    owners = lead_reads.open_enterprises(connection, [*(row.demand_id for row in listed), *pushed])
+    owners = lead_reads.open_enterprises(connection, [*(row.demand_id for row in listed), *desk])
     planned = {row.demand_id for row in listed}
     entries = [
         *(_planned(row, rows.get(row.demand_id), owners.get(row.demand_id, "")) for row in listed),
-        *(_fresh(row, owners.get(row.demand_id, "")) for row in pushed.values() if row.demand_id not in planned),
+        *(_unplanned(row, owners.get(row.demand_id, "")) for row in desk.values() if row.demand_id not in planned),
     ]
     entries = [each for each in entries if _stands(matcher, query, each)]
     if query.name != GENERAL:
@@ -179,7 +181,7 @@ def _planned(row: lead_lists.LeadRow, standing: lead_reads.Standing | None, uscc
     )
 
 
-def _fresh(row: lead_reads.Standing, uscc: str) -> Entry:
+def _unplanned(row: lead_reads.Standing, uscc: str) -> Entry:
     return Entry(
         value=0.0,
         demand_id=row.demand_id,
@@ -188,7 +190,7 @@ def _fresh(row: lead_reads.Standing, uscc: str) -> Entry:
         origin=INBOUND if row.origin == INBOUND else OUTREACH,
         p_apply=None,
         p_approve=None,
-        fresh=True,
+        fresh=row.state == lead_reads.PUSHED,
         status=row.state,
         due_on=row.due_on,
     )
@@ -210,17 +212,21 @@ def _placed(
     instance: Instance, matcher: Matcher, connection: Connection, institution_id: str, entries: list[Entry]
 ) -> list[Entry]:
     """The entries with today's worth of each lead no plan has placed."""
-    fresh = [each for each in entries if each.fresh]
-    worths = placed(instance, matcher, connection, institution_id, fresh)
-    values = {each.demand_id: value for each, value in zip(fresh, worths, strict=True)}
+    unplaced = [each for each in entries if each.p_approve is None]
+    worths = placed(instance, matcher, connection, institution_id, unplaced)
+    values = {each.demand_id: value for each, value in zip(unplaced, worths, strict=True)}
     return [replace(each, value=values.get(each.demand_id, each.value)) for each in entries]
 
 
 def _one_each(entries: Iterable[Entry]) -> list[Entry]:
-    first: dict[str, Entry] = {}
+    """The best lead of each enterprise, and every one the institution has in work."""
+    known: set[str] = set()
+    kept = []
     for entry in entries:
-        first.setdefault(entry.uscc, entry)
-    return list(first.values())
+        if entry.uscc not in known or entry.status in lead_reads.IN_WORK:
+            kept.append(entry)
+        known.add(entry.uscc)
+    return kept
 
 
 def _fill(
@@ -231,14 +237,15 @@ def _fill(
     place: _Place,
     waiting: Sequence[Entry],
 ) -> tuple[tuple[Ranked, ...], _Place | None]:
-    """Leads until the page is full; what is not admitted any more, or not of the list, is passed over."""
+    """Leads until the page is full; what is not admitted any more (unless in work), or not of the list, is left out."""
     items: list[Ranked] = []
     position = 0
     while position < len(waiting) and len(items) < query.limit:
         step = waiting[position : position + min(query.limit - len(items), _STEP)]
         for told in tell(instance, matcher, connection, query.institution_id, step):
             position += 1
-            if told.lead.verdict is not Verdict.FAIL and query.name in {GENERAL, *told.lead.lists}:
+            admitted = told.lead.verdict is not Verdict.FAIL or told.entry.status in lead_reads.IN_WORK
+            if admitted and query.name in {GENERAL, *told.lead.lists}:
                 name = lead_id_of(told.entry.demand_id, query.institution_id)
                 items.append(Ranked(rank=place.rank + len(items) + 1, lead_id=name, told=told))
     if position >= len(waiting):

@@ -182,13 +182,12 @@ def belonging(
 
 
 def _leave(grants: Sequence[Grant], institution_id: str, as_of: date) -> Leave:
-    readable = permitted_sources(grants, institution_id, DISCLOSING, as_of)
-    readable |= permitted_sources(grants, institution_id, PURPOSE, as_of)
+    disclosed = permitted_sources(grants, institution_id, DISCLOSING, as_of)
     contact = IDENTITY in permitted_sources(grants, institution_id, CONTACTING, as_of)
     return Leave(
         platform=permitted_sources(grants, RECIPIENT, PURPOSE, as_of),
-        institution=readable,
-        name=contact or IDENTITY in readable,
+        institution=disclosed | permitted_sources(grants, institution_id, PURPOSE, as_of),
+        name=contact or IDENTITY in disclosed,  # leave to match is no leave to be named, as in ``disclosure.NAMING``
         contact=contact,
     )
 

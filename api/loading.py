@@ -86,11 +86,16 @@ def append(store: "Store", source: str, frame: "pd.DataFrame") -> int:
 
 
 def write_refusals(path: Path, refusals: "Sequence[Refusal]") -> None:
-    """Every fault of every refused row, as a table a spreadsheet opens."""
+    """Every fault of every refused row, as a table a spreadsheet opens; a column may be called anything."""
+    from api.lead_files import harmless
+
     with path.open("w", encoding="utf-8-sig", newline="") as opened:
         writer = csv.writer(opened)
         writer.writerow(COLUMNS)
-        writer.writerows((one.file, one.line, one.column, one.reason.zh, one.reason.en) for one in refusals)
+        for one in refusals:
+            told = (one.file, one.column, one.reason.zh, one.reason.en)
+            file, column, zh, en = (harmless(text) for text in told)
+            writer.writerow((file, one.line, column, zh, en))
 
 
 def _batches(frame: "pd.DataFrame") -> Iterator[tuple[str, date, list[dict[str, Any]]]]:

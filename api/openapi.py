@@ -18,7 +18,7 @@ from api.client import answers
 from api.documented import problems
 
 Json = dict[str, Any]
-_SVG, _PROMETHEUS = "image/svg+xml", "text/plain"
+_PROMETHEUS, _SVG, _PNG = "text/plain", "image/svg+xml", "image/png"
 _METHODS = ("get", "put", "post", "delete", "patch")
 
 
@@ -50,7 +50,8 @@ ROUTES: dict[str, Told] = {
     "GET /v1/products": Told(answer=answers.ProductPage),
     "GET /v1/products/{product_id}": Told(answer=answers.Product),
     "PUT /v1/products/{product_id}": Told(answer=answers.Product),
-    "GET /v1/products/{product_id}/qr.svg": Told(files=((_SVG, False),)),
+    "GET /v1/products/{product_id}/versions/{version}": Told(answer=answers.Product),
+    "GET /v1/products/{product_id}/qr.{form}": Told(files=((_SVG, False), (_PNG, True))),
     "GET /v1/enterprises": Told(answer=answers.EnterprisePage),
     "GET /v1/enterprises/{uscc}/profile": Told(answer=answers.Profile),
     "PUT /v1/enterprises/{uscc}/records/{source}": Told(answer=answers.RecordsTaken),
@@ -91,6 +92,7 @@ ROUTES: dict[str, Told] = {
 }
 NOT_ONCE = frozenset(
     {
+        "POST /v1/products/{product_id}/preview",
         "POST /v1/recommendations/{recommendation_id}/replay",
         "POST /v1/policies/assess",
         "POST /v1/webhooks/{webhook_id}/enable",
@@ -139,6 +141,7 @@ _REASONS = {
     403: "A good key whose role or scope may not do this.",
     404: "Not there, or nothing this caller may know of.",
     409: "Not possible as things stand, or a request with this Idempotency-Key is still in work.",
+    412: "``If-Match`` names a version that is not the present one.",
     410: "The cursor's plan is no longer kept: begin again without it.",
     413: "The body is larger than is read.",
     422: "A field or parameter says what it may not; each is named. Unknown ones are refused.",

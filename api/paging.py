@@ -87,9 +87,12 @@ def decoded(cursor: str) -> str:
         422 for what is no cursor.
     """
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise _no_cursor() from None
+    if "\x00" in key:  # PostgreSQL takes no such text
+        raise _no_cursor()
+    return key
 
 
 def _no_cursor() -> errors.ProblemError:

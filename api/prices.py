@@ -5,6 +5,7 @@ nightly run, wrote prices and lead lists in one transaction; the watch only foll
 """
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -31,6 +32,8 @@ MOVED_SHARE = 0.1
 
 _LEAST_REVIEWS = 2.0
 _LOWEST_PRIORITY = 19
+_COMMAND = ("-m", "api.prices")
+_KIND = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception))\b", re.MULTILINE)
 
 
 def plan_now(instance: Instance) -> Replanned:
@@ -183,16 +186,14 @@ class PriceWatch:
     def _in_a_process(self, settings: Settings) -> None:
         environment = {**os.environ, **settings.environment, "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "api.prices"],
+            [sys.executable, *_COMMAND],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
         _, told = self._process.communicate()
         if self._process.returncode != 0:
-            raise RuntimeError(
-                f"planning ended with {self._process.returncode}: {told.decode(errors='replace')[-500:]}"
-            )
+            raise RuntimeError(f"planning ended with {self._process.returncode} ({_kind_of(told)})")
 
     def _watch(self) -> None:
         while not self._ended.wait(self._every):
@@ -211,6 +212,16 @@ def main() -> None:
         plan_now(instance)
     finally:
         instance.close()
+
+
+def _kind_of(told: bytes) -> str:
+    """What a process that failed died of, by kind alone: its message may hold somebody's data, and readiness is public.
+
+    >>> _kind_of(b"Traceback ...\\nsqlalchemy.exc.DataError: (x) 91370602MA3TERT037\\n[parameters: ('u',)]")
+    'sqlalchemy.exc.DataError'
+    """
+    kinds = _KIND.findall(told.decode(errors="replace"))
+    return kinds[-1] if kinds else "of an unknown cause"
 
 
 def _day(instance: Instance) -> date:

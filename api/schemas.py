@@ -76,7 +76,8 @@ def _purpose(value: str) -> str:
     return value
 
 
-def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def different(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list that names an item twice."""
     if len(set(values)) < len(values):
         raise BilingualError(Text(zh="列表项重复", en="names an item twice"))
     return values
@@ -129,7 +130,7 @@ class DemandBody(Body):
     amount_cny: Amount
     term_months: Annotated[StrictInt, Field(ge=1, le=360)]
     purpose: Purpose
-    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=4), AfterValidator(_different)] = (
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=4), AfterValidator(different)] = (
         Kind.LOAN,
         Kind.LEASE,
     )

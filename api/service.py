@@ -9,6 +9,7 @@ from fastapi import Request
 
 from api import errors
 from api.admission import Admission
+from api.catalogue import CatalogueWatch
 from api.champion import ChampionWatch
 from api.instance import Instance, open_instance
 from api.keys import NoKeysError
@@ -58,6 +59,7 @@ class Service:
         self.push: Push | None = None
         self.pusher: Pusher | None = None
         self.prices: PriceWatch | None = None
+        self.catalogue: CatalogueWatch | None = None
         self._lacking = "loading"
         self._instance = opened
         self._loading: threading.Thread | None = None
@@ -112,6 +114,8 @@ class Service:
             self.pusher.stop()
         if self.prices is not None:
             self.prices.stop()
+        if self.catalogue is not None:
+            self.catalogue.stop()
         self.admission.close()
         gc.unfreeze()
         if self._instance is not None:
@@ -126,6 +130,7 @@ class Service:
         """Begin what goes on beside the requests."""
         self.champion = ChampionWatch(instance).start()
         self.prices = PriceWatch(instance).start()
+        self.catalogue = CatalogueWatch(instance).start()
         self.push = Push(instance.store, self.metrics, self.guard).start()
         self.pusher = Pusher(instance).start()
 

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
         ``MATCHER_CITY``: directory of a world to serve instead of the default city under the home.
     matcher_models
         ``MATCHER_MODELS``: directory of the model bundles.
+    public_url
+        ``PUBLIC_URL``: address under which callers reach the service, as QR codes show it; else that of the
+        request.
     max_in_flight
         ``MAX_IN_FLIGHT``: recommendations worked on or waiting at once; more are answered 429.
     requests_per_minute
@@ -63,6 +66,7 @@ class Settings(BaseSettings):
     matcher_mode: Literal["development", "production"] = "development"
     matcher_city: Path | None = None
     matcher_models: Path = Path(__file__).parent.parent / "models"
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
     max_in_flight: int = Field(default=64, ge=1)
     requests_per_minute: int = Field(default=60_000, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] | None = None

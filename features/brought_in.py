@@ -24,11 +24,14 @@ def tables_with(
     is_known
         Whether the directory knows the enterprise at all; files are not read for one it does not know.
     """
-    frames = {name: _rows(directory, name, uscc, added.get(name, []), is_known) for name in SOURCES}
+    frames = {name: rows_with(directory, name, uscc, added.get(name, []), is_known) for name in SOURCES}
     return SourceTables.from_frames(frames, threads=1)
 
 
-def _rows(directory: Path, source: str, uscc: str, added: Sequence[Mapping[str, Any]], is_known: bool) -> pd.DataFrame:
+def rows_with(
+    directory: Path, source: str, uscc: str, added: Sequence[Mapping[str, Any]], is_known: bool
+) -> pd.DataFrame:
+    """Raw rows of one source of one enterprise, as ``tables_with`` puts them together."""
     path = directory / f"{source}.parquet"
     parts: list[pd.DataFrame] = []
     if path.exists() and is_known:

@@ -4,7 +4,7 @@ A product fails where any check fails, else is unknown where any is unknown, els
 float64 parsed from the wire's decimal strings, both bounds inclusive, codes literally: as a reader of the wire would.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
@@ -18,7 +18,7 @@ from matcher.catalog_rules import FAIL, PASS, UNKNOWN, Condition, ProductCheck, 
 from matcher.domain import Check, Demand, Verdict
 from matcher.eligibility_facts import Facts, Profile, codes_of_block, demand_columns, facts_of, numbers_of_block
 
-__all__ = ["FAIL", "PASS", "UNKNOWN", "ExtraCheck", "Verdicts", "demand_columns", "judge", "judge_many"]
+__all__ = ["FAIL", "PASS", "UNKNOWN", "ExtraCheck", "Verdicts", "demand_columns", "judge", "judge_checks", "judge_many"]
 
 VERDICTS = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 """Verdicts in the order of their codes 0, 1, 2."""
@@ -191,6 +191,29 @@ def judge_many(
         known = _rows(profiles, rows[part], catalog)
         _judge_block(catalog, known, block, days[part], result[part])
     return result
+
+
+def judge_checks(
+    catalog: Catalog, product_index: int, profiles: Columns, demands: Columns, as_of: date
+) -> Mapping[str, Verdicts8]:
+    """Every check of one product over many demands, by its code; the least of them is what ``judge_many`` gives.
+
+    Parameters
+    ----------
+    profiles, demands
+        Columns side by side, one row a demand, as in ``judge_many``.
+    """
+    alone = catalog.alone(product_index)
+    count = len(demands["amount_cny"])
+    days = np.full(count, np.datetime64(as_of, "D"))
+    rows = _rows(profiles, np.arange(count), alone)
+    numbers = numbers_of_block(alone.rules, rows, demands, days)
+    conditions = alone.rules.evaluate_block(numbers, codes_of_block(alone.rules, rows, demands))
+    found: dict[str, Verdicts8] = {}
+    for check, position in zip(alone.rules.checks[0], alone.rules.check_condition, strict=True):
+        code = check.rule.code
+        found[code] = np.minimum(found[code], conditions[position]) if code in found else conditions[position]
+    return found
 
 
 def number_text(value: float) -> str | None:

@@ -19,15 +19,7 @@ from features.pairs import Columns, pair_rows, prepare_demands
 from features.schema import PROFILE
 from matcher.catalog import Catalog
 from matcher.domain import Benefit, Cost, Demand, Kind, Product
-from matcher.eligibility import (
-    UNKNOWN,
-    VERDICTS,
-    ExtraCheck,
-    Verdicts,
-    demand_columns,
-    judge,
-    judge_many,
-)
+from matcher.eligibility import UNKNOWN, VERDICTS, ExtraCheck, Verdicts, demand_columns, judge, judge_many
 from matcher.explain import DAY_WEIGHT, Account, accounts, declared_account, versus_next
 from matcher.exposure import Exposure, by_relevance
 from matcher.market import PriceTable
@@ -95,8 +87,7 @@ class Matcher:
         rulebook: Rulebook,
         prices: PriceTable | None = None,
     ) -> None:
-        self.catalog, self.ranker, self.rating, self.rulebook = catalog, ranker, rating, rulebook
-        self.prices = prices
+        self.catalog, self.ranker, self.rating, self.rulebook, self.prices = catalog, ranker, rating, rulebook, prices
         self.versions = Versions(
             model=ranker.version,
             policy=rulebook.version,
@@ -159,18 +150,22 @@ class Matcher:
 
     def judge_many(self, profiles: Sequence[Row], demands: Sequence[Demand], as_of: date) -> NDArray[np.int8]:
         """Verdicts of many demands, one profile each, shape (demands, products); equal to ``judge`` one by one."""
-        columns: dict[str, NDArray[Any]] = dict(self.profile_columns(*profiles))
-        letters = None if self.rating is None else self.rating.rate_many(columns)
-        sizes = [size_of(row, as_of, self.rulebook) for row in profiles]
-        columns["size_class"] = np.array(sizes, dtype=object)
-        columns["platform_rating"] = np.full(len(profiles), None, dtype=object) if letters is None else letters
-        verdicts = judge_many(self.catalog, columns, demands, as_of)
+        known = self.standing_columns(profiles, as_of)
+        verdicts = judge_many(self.catalog, known, demands, as_of)
         for place, (row, demand) in enumerate(zip(profiles, demands, strict=True)):
             if Kind.GUARANTEE in demand.kinds:
-                profile = {**row, "size_class": sizes[place], "platform_rating": columns["platform_rating"][place]}
-                for extra in self._fee_cap(profile, demand, as_of):
+                standing = {name: known[name][place] for name in ("size_class", "platform_rating")}
+                for extra in self._fee_cap({**row, **standing}, demand, as_of):
                     np.minimum(verdicts[place], extra.verdict, out=verdicts[place])
         return verdicts
+
+    def standing_columns(self, profiles: Sequence[Row], as_of: date) -> dict[str, NDArray[Any]]:
+        """Profiles as columns, with ``size_class`` and ``platform_rating`` beside them."""
+        columns: dict[str, NDArray[Any]] = dict(self.profile_columns(*profiles))
+        unrated = np.full(len(profiles), None, dtype=object)
+        letters = unrated if self.rating is None else self.rating.rate_many(columns)
+        sizes = [size_of(row, as_of, self.rulebook) for row in profiles]
+        return columns | {"size_class": np.array(sizes, dtype=object), "platform_rating": letters}
 
     def score_many(
         self,

@@ -21,6 +21,8 @@ from matcher.store.database import lock_audit
 from matcher.store.store import Store
 
 PURPOSE, RECIPIENT = "financing_match", "platform"
+PLANS_KEPT = 12
+"""Plans whose lead lists stay for whoever is paging through them: some hours of refreshes."""
 Profiles = Callable[[Sequence[str], date], Sequence[Row]]
 """Profiles of enterprises by code on a day, before consents are looked at, one row a code."""
 
@@ -143,6 +145,7 @@ def put_into_service(connection: Connection, plan: MarketPlan, store: Store, act
         lead_lists.keep(connection, plan.lists_version, plan.lists, now)
     else:  # the same plan as one before
         marketplace.state(connection, lead_lists.CURRENT, plan.lists_version)
+    lead_lists.prune(connection, PLANS_KEPT)
     entry = audit.Entry(
         actor=actor,
         action="planned",

@@ -11,12 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from training.benchmark.commands import app as benchmark
+from training.loop_command import loop
+from training.monitor_command import monitor
 from training.off_policy_cli import off_policy
 from training.world_cache import world_directory
 
 app = typer.Typer(help="Train and measure the models of credit-matcher.", no_args_is_help=True)
 app.add_typer(benchmark, name="benchmark")
 app.command("off-policy")(off_policy)
+app.command("loop")(loop)
+app.command("monitor")(monitor)
 
 WorldName = Annotated[str, typer.Option("--world", help="Name of a simulated world; evaluate takes all.")]
 Cache = Annotated[Path, typer.Option("--cache", envvar="MATCHER_WORLDS", help="Where worlds are kept and built.")]
@@ -59,11 +63,14 @@ def fit(
     models: Models = MODELS,
     small: Small = False,
     record: Kept = True,
+    search: Annotated[
+        int, typer.Option("--search", min=0, help="Sizes of the models to try first, on the calibration months.")
+    ] = 0,
 ) -> None:
     """Fit a ranker, measure it, write its bundle and keep the run; the champion stays who it is."""
     from training.promotion_cli import fit_and_keep
 
-    trained = fit_and_keep(world_directory(cache, world, small), models, record=record)
+    trained = fit_and_keep(world_directory(cache, world, small), models, record=record, trials=search)
     typer.echo(str(trained.folder))
 
 
@@ -211,26 +218,21 @@ def log(
 
 @app.command()
 def market(
-    world: Annotated[str, typer.Option("--world", help="Mechanism of the simulated market, or all.")] = "all",
-    seeds: Annotated[int, typer.Option(min=2, help="Draws of each market.")] = 10,
+    world: Annotated[
+        str,
+        typer.Option("--world", help="Simulated cities, by comma, or all; or synthetic: mechanisms without a city."),
+    ] = "all",
+    seeds: Annotated[int, typer.Option(min=2, help="Cities of each world.")] = 10,
+    cache: Cache = CACHE,
+    enterprises: Annotated[int | None, typer.Option(min=200, help="Enterprises per city; 3,000 if absent.")] = None,
+    controls: Annotated[bool, typer.Option("--controls", help="Negative controls too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Distinct enterprises funded under prices and every other way of making lists, in simulated markets."""
-    from training.market_report import report
-    from training.market_worlds import MECHANISMS
+    """Distinct enterprises funded under prices and every other way of making lists, with a ranker trained per city."""
+    from training.market_command import run
 
-    if world != "all" and world not in MECHANISMS:
-        raise typer.BadParameter(f"no market {world!r}; there are all, {', '.join(MECHANISMS)}", param_hint="--world")
-    found = report(worlds=tuple(MECHANISMS) if world == "all" else (world,), seeds=tuple(range(seeds)))
-    if as_json:
-        typer.echo(json.dumps(found, indent=1))
-        return
-    table = Table("market (simulated)", "gain over best", "over p·q", "of the bound", "unreviewed", "frozen loss")
-    for name, row in found["worlds"].items():
-        shares = (row["gain_over_best"], row["gain_over_pq"], row["share_of_bound"])
-        unreviewed = row["prices"]["unreviewed"]
-        table.add_row(name, *(f"{share['mean']:.1%}" for share in (*shares, unreviewed, row["frozen_loss"])))
-    Console().print(table)
+    progress = sys.stderr.isatty()
+    run(world, seeds, cache, enterprises=enterprises, controls=controls, as_json=as_json, progress=progress)
 
 
 @app.command()

@@ -94,8 +94,13 @@ class History:
         return self.months - HELD_OUT_MONTHS - CALIBRATION_MONTHS
 
 
-def read_history(world: Path, *, progress: bool = False) -> History:
+def read_history(world: Path, *, progress: bool = False, earlier: History | None = None) -> History:
     """The history of a world directory, profiles built month by month.
+
+    Parameters
+    ----------
+    earlier
+        The same world read when it had fewer months: the profiles of its demands are not built again.
 
     Raises
     ------
@@ -120,7 +125,7 @@ def read_history(world: Path, *, progress: bool = False) -> History:
         published_on=published,
         month=month,
         first_month=first,
-        profiles=_monthly_profiles(world, uscc, published, month, progress),
+        profiles=_monthly_profiles(world, uscc, published, month, progress, earlier),
         exposures=exposures,
         applications=applications,
         dealings=dealings_before(uscc, published, exposures, applications),
@@ -181,22 +186,32 @@ def reviewed_between(history: History, first: int, end: int, known_until: date |
 
 
 def _monthly_profiles(
-    world: Path, uscc: NDArray[Any], published: NDArray[np.datetime64], month: NDArray[np.intp], progress: bool
+    world: Path,
+    uscc: NDArray[Any],
+    published: NDArray[np.datetime64],
+    month: NDArray[np.intp],
+    progress: bool,
+    earlier: History | None,
 ) -> dict[str, NDArray[Any]]:
+    known = 0 if earlier is None else len(earlier.demand_ids)
+    if earlier is not None and known == len(uscc):
+        return dict(earlier.profiles)
     tables = SourceTables.from_directory(world / "sources")
     parts: list[pd.DataFrame] = []
     order: list[NDArray[np.intp]] = []
     with steps(progress, "profiles", int(month.max()) + 1) as step:
-        for each in np.unique(month):
+        for each in np.unique(month[known:]):
             rows = np.nonzero(month == each)[0]
             day = published[rows[0]].astype("datetime64[M]").astype("datetime64[D]").item()
-            known = build_profiles(tables, day, enterprises=list(dict.fromkeys(uscc[rows])))
-            parts.append(known.loc[uscc[rows]])
+            built = build_profiles(tables, day, enterprises=list(dict.fromkeys(uscc[rows])))
+            parts.append(built.loc[uscc[rows]])
             order.append(rows)
             step()
     back = np.argsort(np.concatenate(order), kind="stable")
     joined = profile_columns(pd.concat(parts, ignore_index=True))
-    return {name: values[back] for name, values in joined.items()}
+    if earlier is None:
+        return {name: values[back] for name, values in joined.items()}
+    return {name: np.concatenate([earlier.profiles[name], values[back]]) for name, values in joined.items()}
 
 
 def _exposures(world: Path, demands: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:

@@ -1,7 +1,7 @@
-"""Simulated markets for judging a planner: hidden chances, the calibrated estimates it may see, and what happens.
+"""Made-up markets for judging a planner: hidden chances, and the calibrated estimates it may see.
 
 A world hides a second term in every logit; the estimates integrate over it, so they are calibrated but noisy, as the
-scores of a trained model are. Only ``simulate`` reads the hidden chances.
+scores of a trained model are. Nothing named ``true_`` is shown to a planner.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,20 @@ class World:
         Chances (demands, products) that hold; 0 where not eligible. Never shown to a planner.
     apply, approve
         What a trained model would say of them.
-    institution_of, capacity
-        Institution of each product, files each institution can review in the period.
+    habit
+        (demands, products) what an enterprise that does not follow its list goes by, highest first.
+    institution_of
+        Institution of each product.
+    small
+        Whether an institution counts as small.
+    capacity, true_capacity
+        Files each institution can review in the period: as believed, and as it is.
     examination, true_examination
         Chance that each position is looked at: as believed, and as it is.
     max_applications
         Applications one demand makes at most.
+    shortest
+        Lines every planned list has at least; the planner's own choice where absent.
     """
 
     name: str
@@ -37,11 +45,15 @@ class World:
     true_approve: Floats
     apply: Floats
     approve: Floats
+    habit: Floats
     institution_of: Integers
+    small: NDArray[np.bool_]
     capacity: Floats
+    true_capacity: Floats
     examination: Floats
     true_examination: Floats
     max_applications: int = 3
+    shortest: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,75 +119,20 @@ def build_world(mechanism: str, seed: int, *, demands: int = 1_200, products: in
     hidden = how.noise * generator.standard_normal((2, demands, products))
     shrink = how.overconfidence / np.sqrt(1.0 + np.pi * how.noise**2 / 8.0)
     examination = decaying_examination(positions)
+    true_apply = eligible * _chance(apply_logit + hidden[0])
     return World(
         name=mechanism,
-        true_apply=eligible * _chance(apply_logit + hidden[0]),
+        true_apply=true_apply,
         true_approve=eligible * _chance(approve_logit + hidden[1]),
         apply=eligible * _chance(apply_logit * shrink),
         approve=eligible * _chance(approve_logit * shrink),
+        habit=true_apply,
         institution_of=institution_of,
+        small=capacity <= np.median(capacity),
         capacity=capacity,
+        true_capacity=capacity,
         examination=examination,
         true_examination=examination,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What happened in one simulated period.
-
-    Parameters
-    ----------
-    funded
-        Whether each enterprise got at least one approval.
-    applications, reviewed, approvals
-        Counts per institution.
-    """
-
-    funded: NDArray[np.bool_]
-    applications: Integers
-    reviewed: Integers
-    approvals: Integers
-
-
-def simulate(world: World, lists: Integers, priority: Floats, *, seed: int, adoption: float = 1.0) -> Outcome:
-    """Let everybody read, apply and wait: applications in order of the list, files reviewed in order of ``priority``.
-
-    The same seed gives every planner the same luck: one draw per (demand, product) and per (demand, position).
-
-    Parameters
-    ----------
-    adoption
-        Share of enterprises that follow the list; the others read their eligible products by true chance to apply.
-    """
-    generator = np.random.default_rng(seed)
-    demands, positions = lists.shape
-    looks = generator.random((demands, positions)) < world.true_examination[:positions]
-    applies = generator.random(world.true_apply.shape) < world.true_apply
-    approves = generator.random(world.true_approve.shape) < world.true_approve
-    queue_luck = generator.random((demands, positions))
-    if adoption < 1.0:
-        lists, priority = _partly_followed(world, lists, priority, np.asarray(generator.random(demands) < adoption))
-    rows = np.arange(demands)[:, None]
-    would = looks & applies[rows, lists] & (lists >= 0)
-    made = would & (np.cumsum(would, axis=1) <= world.max_applications)
-    demand, position = np.nonzero(made)
-    product = lists[demand, position]
-    institution = world.institution_of[product]
-    order = np.lexsort((queue_luck[demand, position], -priority[demand, position], institution))
-    institution_in_order = institution[order]
-    institutions = world.capacity.size
-    applications = np.bincount(institution, minlength=institutions)
-    place = np.arange(order.size) - (np.cumsum(applications) - applications)[institution_in_order]
-    reviewed = order[place < np.floor(world.capacity)[institution_in_order]]
-    approved = reviewed[approves[demand[reviewed], product[reviewed]]]
-    funded = np.zeros(demands, dtype=bool)
-    funded[demand[approved]] = True
-    return Outcome(
-        funded=funded,
-        applications=applications,
-        reviewed=np.bincount(institution[reviewed], minlength=institutions),
-        approvals=np.bincount(institution[approved], minlength=institutions),
     )
 
 
@@ -211,16 +168,6 @@ def _logits(how: Mechanism, generator: np.random.Generator, popularity: Floats, 
         pull = how.segment_pull * (2.0 * (segment == meant_for) - 1.0)
         apply_logit, approve_logit = apply_logit + 0.5 * pull, approve_logit + pull
     return apply_logit, approve_logit
-
-
-def _partly_followed(
-    world: World, lists: Integers, priority: Floats, follows: NDArray[np.bool_]
-) -> tuple[Integers, Floats]:
-    own = np.argsort(-world.true_apply, axis=1, kind="stable")[:, : lists.shape[1]]
-    rows = np.arange(own.shape[0])[:, None]
-    own_priority = world.approve[rows, own]
-    own = np.where(world.true_apply[rows, own] > 0.0, own, -1)
-    return np.where(follows[:, None], lists, own), np.where(follows[:, None], priority, own_priority)
 
 
 def _chance(logit: Floats) -> Floats:

@@ -1,6 +1,6 @@
-"""Pictures of a training run: calibration, reliability by segment, ranking by month, importance. Axes are in English.
+"""Pictures of a training run: calibration, reliability by segment, ranking by month, importance, drift.
 
-Every picture is a figure of its own canvas: nothing here touches a display or a global state.
+Axes are in English. Every picture is a figure of its own canvas: nothing here touches a display or a global state.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from features.pair_columns import PAIR_NAMES
 from matcher.ranker import APPLY_MODEL, APPROVE_MODEL, columns_read, read_manifest
 from training import metrics
 from training.dataset import History
 from training.evaluate import HeldOut, segments
 from training.gate import paired_interval
+from training.monitor import PSI_ALARM, stability
 
 BINS, MOST_IMPORTANT = 20, 25
 APPLY_COLOUR, APPROVE_COLOUR, QUIET = "#1f6f8b", "#c8553d", "#9a9a9a"
@@ -30,6 +32,7 @@ def pictures(history: History, held_out: HeldOut, folder: Path) -> dict[str, Fig
         "reliability_by_segment.png": reliability(held_out, segments(history, held_out)),
         "ndcg_by_month.png": ndcg_by_month(history, held_out),
         "importance.png": importance(folder),
+        "drift.png": drift(history),
     }
 
 
@@ -87,6 +90,38 @@ def importance(folder: Path) -> Figure:
         axes.tick_params(axis="y", labelsize=8)
         axes.set_title(TITLES[which])
         _plain(axes, "share of gain", "")
+    return figure
+
+
+def drift(history: History) -> Figure:
+    """What moved: columns by their stability index between learned and held-out demands, and outcomes by month."""
+    held_out = history.published_on >= np.datetime64(history.held_out_from)
+    known = {name: values for name, values in history.profiles.items() if name in PAIR_NAMES and values.dtype != object}
+    moved = {
+        name: stability(values[~held_out].astype(float), values[held_out].astype(float))
+        for name, values in known.items()
+    }
+    highest = sorted(moved, key=lambda name: moved[name])[-MOST_IMPORTANT:]
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.barh(highest, [moved[name] for name in highest], color=APPLY_COLOUR)
+    left.axvline(PSI_ALARM, color=APPROVE_COLOUR, linewidth=1, linestyle="--")
+    left.tick_params(axis="y", labelsize=8)
+    _plain(left, "population stability index, held-out against learned months", "")
+    made, shown = history.applications, history.exposures
+    reviewed = made[made["approved"].notna()]
+    for rows, outcome, colour, title in (
+        (reviewed, reviewed["approved"].astype(float), APPROVE_COLOUR, "approved of reviewed"),
+        (shown, shown["applied"].astype(float), APPLY_COLOUR, "applied for of shown"),
+    ):
+        by_month = outcome.groupby(history.month[rows["demand"].to_numpy()]).mean()
+        names = [history.first_day(int(month)).isoformat()[:7] for month in by_month.index]
+        right.plot(names, by_month.to_numpy(), "o-", color=colour, label=title)
+    right.axvline(history.held_out_from.isoformat()[:7], color=QUIET, linewidth=1, linestyle="--")
+    right.tick_params(axis="x", rotation=60)
+    right.set_ylim(bottom=0)
+    right.legend(frameon=False)
+    _plain(right, "month of publication", "share")
     return figure
 
 

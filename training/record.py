@@ -6,7 +6,7 @@ text they are; MLflow never loads one. MLflow is imported with the first run rec
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,26 @@ class Run:
 
     folder: Path
     report: Mapping[str, Any]
+    pictures: Mapping[str, "Figure"] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What there is to keep of a run that makes no bundle: a closed loop, a look at drift.
+
+    Parameters
+    ----------
+    series
+        Numbers by name, one per step.
+    documents, pictures
+        By file name.
+    """
+
+    experiment: str
+    name: str
+    parameters: Mapping[str, Any]
+    series: Mapping[str, Sequence[float]]
+    documents: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, "Figure"] = field(default_factory=dict, repr=False)
 
 
@@ -82,6 +102,26 @@ class Record:
         self._register(str(manifest["version"]), started)
         return str(started.run_id)
 
+    def keep_report(self, report: Report) -> str:
+        """Keep a run that makes no bundle; gives its id."""
+        from mlflow.entities import Metric, Param
+
+        client, now = self._client, _now()
+        started = client.create_run(self._experiment(report.experiment), run_name=report.name).info
+        metrics = [
+            Metric(_metric_name(name), float(value), now, step)
+            for name, values in report.series.items()
+            for step, value in enumerate(values)
+        ]
+        params = [Param(name, str(value)) for name, value in _flat("", report.parameters)]
+        client.log_batch(started.run_id, metrics, params)
+        for name, document in report.documents.items():
+            client.log_dict(started.run_id, dict(document), name)
+        for name, figure in report.pictures.items():
+            client.log_figure(started.run_id, figure, f"pictures/{name}")
+        client.set_terminated(started.run_id)
+        return str(started.run_id)
+
     def name_champion(self, version: str) -> bool:
         """Move the alias ``champion`` to a bundle's version; false where the record does not know it."""
         known = {each.tags.get(VERSION_TAG): each.version for each in self._versions()}
@@ -97,7 +137,7 @@ class Record:
     def _numbers(self, run_id: str, manifest: Mapping[str, Any], report: Mapping[str, Any]) -> None:
         from mlflow.entities import Metric, Param
 
-        now = int(datetime.now(UTC).timestamp() * 1e3)
+        now = _now()
         params = [Param(name, str(value)) for name, value in _flat("", _parameters(manifest))]
         metrics = [
             Metric(_metric_name(name), float(value), now, 0)
@@ -106,11 +146,11 @@ class Record:
         ]
         self._client.log_batch(run_id, metrics, params)
 
-    def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
+    def _experiment(self, name: str = EXPERIMENT) -> str:
+        found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=self._artifacts))
+        return str(self._client.create_experiment(name, artifact_location=self._artifacts))
 
     def _register(self, version: str, started: Any) -> None:
         client = self._client
@@ -127,6 +167,10 @@ class Record:
 
     def _aliases_of(self, version: Any) -> list[str]:
         return list(self._client.get_model_version(REGISTERED, version.version).aliases)
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp() * 1e3)
 
 
 def _client(uri: str) -> Any:

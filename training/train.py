@@ -24,10 +24,17 @@ class Trained:
     held_out: HeldOut = field(repr=False)
 
 
-def train(world: Path, models: Path, settings: Settings | None = None, *, progress: bool = False) -> Trained:
+def train(
+    world: Path,
+    models: Path,
+    settings: Settings | None = None,
+    *,
+    history: History | None = None,
+    progress: bool = False,
+) -> Trained:
     """Fit a ranker to a world, measure it, and write its bundle under ``models``; the champion stays who it is."""
     settings = settings or Settings()
-    history = read_history(world, progress=progress)
+    history = history or read_history(world, progress=progress)
     fitted = fit(history, settings, progress=progress)
     with TemporaryDirectory() as scratch:
         draft = Ranker.load(write_bundle(Path(scratch), bundle_of(history, fitted, settings, world.name, "")))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.pair_columns import schema_hash
 from features.schema import PROFILE
-from matcher.domain import Verdict
+from matcher.domain import Demand, Verdict
 from matcher.matching import Matcher, Question, Recommendation
 from matcher.policy import default_rulebook
 from matcher.ranker import Ranker, columns_read
@@ -85,6 +85,16 @@ def measure(
     )
 
 
+def question_of(history: History, demand: Demand, row: int) -> Question:
+    """A demand of the history, asked on the day it was published."""
+    return Question(
+        demand=demand,
+        as_of=history.published_on[row].item(),
+        profile=_profile(history.profiles, row),
+        dealings=lines_of(history.dealings, row, history.catalog.columns["product_id"]),
+    )
+
+
 def _calibration(history: History, asked: HeldOut) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {"p_apply": {}, "p_approve": {}}
     for name, rows in segments(history, asked).items():
@@ -138,15 +148,7 @@ def _questions(history: History, world: Path, count: int) -> tuple[Question, ...
     held_out = np.nonzero(history.published_on >= np.datetime64(history.held_out_from))[0]
     chosen = held_out[np.unique(np.linspace(0, len(held_out) - 1, min(count, len(held_out))).astype(int))]
     demands = read_demands(world)
-    return tuple(
-        Question(
-            demand=demands[row],
-            as_of=history.published_on[row].item(),
-            profile=_profile(history.profiles, row),
-            dealings=lines_of(history.dealings, row, history.catalog.columns["product_id"]),
-        )
-        for row in chosen.tolist()
-    )
+    return tuple(question_of(history, demands[row], row) for row in chosen.tolist())
 
 
 def _profile(profiles: Mapping[str, NDArray[np.generic]], row: int) -> dict[str, float | str | None]:

@@ -15,6 +15,7 @@ from api.client.bank_side import BankSide
 from api.client.calls import Calls, FieldFault, Patience, Problem
 from api.client.enterprise_side import EnterpriseSide
 from api.client.events import Event
+from api.client.meeting_side import MeetingSide
 from api.client.shared import Shared
 from api.signing import ForgedError, RepeatedError, SignatureError, StaleError
 
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class Client(EnterpriseSide, BankSide, Shared):
+class Client(EnterpriseSide, BankSide, MeetingSide, Shared):
     """Every call of the service under one key; use it in ``with``, or close it.
 
     Creating calls carry an ``Idempotency-Key`` of their own, so they are tried again safely after 429, 503 and broken

@@ -590,3 +590,110 @@ class SubscriptionList(TypedDict):
 
     items: list[Subscription]
     next_cursor: str | None
+
+
+class ProductVersion(TypedDict):
+    """One version of a product."""
+
+    version: int
+    recorded_at: str
+    current: bool
+
+
+class Preview(TypedDict):
+    """What a product as written would admit, beside what its present version admits."""
+
+    product_id: str
+    present_version: int | None
+    as_of: str
+    demands: int
+    counts: dict[str, dict[str, int] | None]
+    newly_admitted: dict[str, Any]
+    newly_unknown: dict[str, Any]
+    newly_refused: dict[str, Any]
+    rules: list[dict[str, Any]]
+
+
+class Theme(TypedDict):
+    """A theme of matchmaking events."""
+
+    theme: str
+    title: str
+    meaning: str
+    article: str
+
+
+class ThemeList(TypedDict):
+    """Every theme."""
+
+    items: list[Theme]
+    next_cursor: str | None
+
+
+class MatchmakingEvent(TypedDict):
+    """A planned event: whom to invite, and who meets whom when."""
+
+    matchmaking_event_id: str
+    day: str
+    invites: list[dict[str, Any]]
+    schedule: list[dict[str, Any]]
+    unmatched: list[dict[str, Any]]
+    expected_matches: float
+
+
+class MatchmakingSummary(TypedDict):
+    """A planned event in a list."""
+
+    matchmaking_event_id: str
+    theme: str
+    day: str
+    meetings: int
+    expected_matches: float
+
+
+class OwnTable(TypedDict):
+    """The meetings at an institution's own table."""
+
+    matchmaking_event_id: str
+    day: str
+    table: int
+    schedule: list[dict[str, Any]]
+
+
+class AttendanceTaken(TypedDict):
+    """How many were noted, known already or refused."""
+
+    accepted: int
+    duplicates: int
+    refused: list[dict[str, Any]]
+
+
+class Referral(TypedDict):
+    """A referral; name and contact under the enterprise's consent as it stands now."""
+
+    referral_id: str
+    kind: str
+    state: str
+    recipient: str
+    uscc: str | None
+    enterprise_name: str
+    masked: bool
+    demand_id: str | None
+
+
+class Anchor(TypedDict):
+    """A confirmed core enterprise."""
+
+    uscc: str
+    name: str
+    chain: str | None
+    known_as: list[str]
+    confirmed_on: str
+
+
+class Flags(TypedDict):
+    """The supply-chain and cross-border flags of an enterprise on a day."""
+
+    uscc: str
+    as_of: str
+    flags: list[dict[str, Any]]

@@ -20,11 +20,15 @@ class Shared(Nouns):
         q: str | None = None,
         amount_cny: Decimal | str | int | None = None,
         security: str | None = None,
+        term_months: int | None = None,
+        purpose: str | None = None,
+        valid_on: date | None = None,
         page_size: int = 200,
     ) -> Iterator[answers.Product]:
-        """Products by kind, institution, words, an amount they can lend, and security."""
+        """Products by kind, institution, words, an amount, term and purpose they serve, security, and day."""
         params = {"kind": kind, "institution_id": institution_id, "q": q, "amount_cny": amount_cny}
-        return self._pages("GET", "/v1/products", params | {"security": security, "limit": page_size})
+        more = {"term_months": term_months, "purpose": purpose, "valid_on": valid_on}
+        return self._pages("GET", "/v1/products", params | more | {"security": security, "limit": page_size})
 
     def product(self, product_id: str) -> answers.Product:
         """One product, rules included."""
@@ -35,10 +39,25 @@ class Shared(Nouns):
         path = "/v1/products/{product_id}"
         return cast(answers.Product, self._calls.send("PUT", path, {"product_id": product_id}, body=product).json())
 
-    def product_qr(self, product_id: str) -> bytes:
-        """A QR code that opens the product, as svg."""
-        path = self._path("GET", "/v1/products/{product_id}/qr.svg")
-        return self._calls.send("GET", path, {"product_id": product_id}).content
+    def product_versions(self, product_id: str, *, page_size: int = 200) -> Iterator[answers.ProductVersion]:
+        """Versions of a product, first to last."""
+        path = "/v1/products/{product_id}/versions"
+        return self._pages("GET", path, {"limit": page_size}, product_id=product_id)
+
+    def product_version(self, product_id: str, version: int) -> answers.Product:
+        """A product as it was in one version."""
+        path = "/v1/products/{product_id}/versions/{version}"
+        return cast(answers.Product, self._got("GET", path, product_id=product_id, version=version))
+
+    def preview_product(self, product_id: str, product: Mapping[str, Any]) -> answers.Preview:
+        """Which published demands a product as written would admit; changes nothing."""
+        path = "/v1/products/{product_id}/preview"
+        return cast(answers.Preview, self._got("POST", path, body=product, product_id=product_id))
+
+    def product_qr(self, product_id: str, form: Literal["svg", "png"] = "svg") -> bytes:
+        """A QR code that opens the product."""
+        path = self._path("GET", "/v1/products/{product_id}/qr.{form}")
+        return self._calls.send("GET", path, {"product_id": product_id, "form": form}).content
 
     def assess(self, facts: Mapping[str, Any], *, as_of: date | None = None) -> answers.Assessment:
         """What the plan grants in one case."""

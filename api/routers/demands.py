@@ -123,7 +123,7 @@ def _added(service: Service, caller: Caller, body: PublishBody, language: str) -
     def change(connection: Connection) -> bytes:
         demands.add(connection, kept, act)
         if body.contact is not None:
-            demands.keep_contact(connection, body.uscc, body.contact.model_dump(), act)
+            demands.keep_contact(connection, str(demand.demand_id), body.uscc, body.contact.model_dump(), act)
         return wire.encode(desk.demand_document(connection, kept, clocks, language))
 
     return idempotency.Outcome(

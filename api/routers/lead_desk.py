@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -21,7 +22,7 @@ from matcher.demand_states import NotAllowedError, State, Step, is_reached
 from matcher.desk_clocks import Clocks
 from matcher.domain import Text
 from matcher.refusals import REFUSALS
-from matcher.store import demands, lead_lists, leads
+from matcher.store import demands, lead_lists, leads, moves
 from matcher.store.database import lock_audit
 from matcher.store.leads import KeptLead, Terms
 from matcher.store.moves import Act
@@ -225,12 +226,15 @@ def _disbursed(asked: _Asked, body: DisbursementBody) -> KeptLead:
         text = Text(zh=f"不得超过批准金额 {approved:f}", en=f"is more than the {approved:f} approved")
         raise errors.invalid([FieldError(pointer="/amount_cny", detail=text)])
     _not_later(body.disbursed_on, "/disbursed_on", asked.act)
+    kept = demands.find(asked.connection, asked.lead.demand_id)
+    _not_before(body.disbursed_on, None if kept is None else kept.published_on, "/disbursed_on")
     terms = Terms(amount_cny=plain(body.amount_cny), annual_rate=plain(body.annual_rate), occurred_on=body.disbursed_on)
     return _take(asked, Step.DISBURSE, terms)
 
 
 def _repaid(asked: _Asked, body: RepaymentBody) -> KeptLead:
     _not_later(body.repaid_on, "/repaid_on", asked.act)
+    _not_before(body.repaid_on, _disbursed_on(asked), "/repaid_on")
     before = asked.lead.detail.get("repaid_cny") or "0"
     if body.in_full:
         detail = None if body.amount_cny is None else {"repaid_cny": plain(Decimal(before) + body.amount_cny)}
@@ -242,6 +246,19 @@ def _repaid(asked: _Asked, body: RepaymentBody) -> KeptLead:
     total = plain(Decimal(before) + Decimal(body.amount_cny or 0))
     terms = Terms(detail={"repaid_cny": total}, occurred_on=body.repaid_on)
     return leads.note(asked.connection, asked.lead, asked.act, terms)
+
+
+def _disbursed_on(asked: _Asked) -> date | None:
+    """Day the money of the lead was paid out, ``None`` where it was not."""
+    told = moves.of_demand(asked.connection, asked.lead.demand_id)
+    paid = (move for move in told if move.lead_id == asked.lead.lead_id and move.after == State.DISBURSED)
+    return min((move.occurred_on for move in paid if move.occurred_on), default=None)
+
+
+def _not_before(day: date | None, first: date | None, pointer: str) -> None:
+    if day is not None and first is not None and day < first:
+        text = Text(zh=f"早于 {first.isoformat()}", en=f"lies before {first.isoformat()}")
+        raise errors.invalid([FieldError(pointer=pointer, detail=text)])
 
 
 def _not_later(day: Any, pointer: str, act: Act) -> None:

@@ -1,38 +1,44 @@
-"""The product marketplace: search, one product, a new version of one, its QR code."""
+"""The product marketplace: search, one product and its versions, a new version, what it would admit, its QR code."""
 
 import io
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import segno
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from sqlalchemy import Connection
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from api import bodies, errors, wire
+from api import bodies, errors, product_preview, product_put, wire
 from api.auth import ROLES, Caller, requires
-from api.documented import body_of
-from api.errors import FieldError
-from api.instance import Instance
+from api.documented import body_of, problems
 from api.language import language_of
 from api.paging import DEFAULT, MOST, Page, page
 from api.product_body import ProductBody
-from api.schemas import Number
+from api.product_put import NO_PRODUCT
+from api.push_schemas import of
+from api.schemas import Day, Number
+from api.schemas_products import PreviewShown, VersionList
 from api.service import instance_of, service_of
-from matcher.catalog import Catalog, InvalidProductError, parse_product, product_json
-from matcher.domain import Kind, Product, Security, Text
-from matcher.store import audit, marketplace
+from matcher.catalog import Catalog, parse_product
+from matcher.domain import Kind, Product, Purpose, Security, Text
+from matcher.store import marketplace
 
 router = APIRouter(prefix="/v1/products", tags=["products"])
 Anyone = Annotated[Caller, Depends(requires(*ROLES))]
 Editor = Annotated[Caller, Depends(requires("institution", "admin"))]
 ProductId = Annotated[str, Path(max_length=64)]
-NO_PRODUCT = Text(zh="产品", en="product")
+NO_VERSION = Text(zh="产品版本", en="version of the product")
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Cursor = Annotated[str | None, Query(max_length=400)]
+_MEDIA = {"svg": "image/svg+xml", "png": "image/png"}
+_IMAGES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The code as an image",
+        "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in _MEDIA.values()},
+    }
+}
 
 
-@router.get("", summary="产品列表 · Search")
+@router.get("", summary="产品列表 · Search", responses=problems(401, 403, 422, 429, 503))
 async def search(
     request: Request,
     _caller: Anyone,
@@ -41,10 +47,13 @@ async def search(
     q: Annotated[str | None, Query(max_length=100)] = None,
     amount_cny: Annotated[Number | None, Query(ge=0)] = None,
     security: Security | None = None,
+    term_months: Annotated[int | None, Query(ge=1, le=360)] = None,
+    purpose: Purpose | None = None,
+    valid_on: Day | None = None,
     limit: Limit = DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
-    """Products by kind, institution, words in their name, an amount they can lend, and security."""
+    """Products by kind, institution, words in their name, an amount, term and purpose they serve, security, and day."""
     catalog, language = instance_of(request).matcher.catalog, language_of(request)
     found = [
         product
@@ -53,6 +62,9 @@ async def search(
         and (security is None or product.security is security)
         and (institution_id is None or product.institution_id == institution_id)
         and _lends(product, amount_cny)
+        and (term_months is None or product.term_min_months <= term_months <= product.term_max_months)
+        and (purpose is None or not product.purposes or purpose in product.purposes)
+        and (valid_on is None or product.on_offer(valid_on))
         and _named(product, catalog, q)
     ]
     shown, following = page(found, lambda product: product.product_id, limit, cursor)
@@ -60,123 +72,115 @@ async def search(
     return Response(wire.encode(listed.document()), media_type="application/json")
 
 
-@router.get("/{product_id}", summary="产品 · One product")
+@router.get(
+    "/{product_id}",
+    summary="产品 · One product",
+    responses=problems(401, 403, 404, 429, 503),
+)
 async def one(request: Request, product_id: ProductId, _caller: Anyone) -> Response:
-    """One product in its present version, rules included."""
+    """One product in its present version, rules included; ``ETag`` is its version."""
     catalog = instance_of(request).matcher.catalog
-    document = wire.product_wire(_product(catalog, product_id), catalog, language_of(request))
-    return Response(wire.encode(document), media_type="application/json")
+    return _shown(_product(catalog, product_id), catalog, language_of(request))
 
 
-@router.put("/{product_id}", summary="更新产品 · New version", openapi_extra=body_of(ProductBody))
-async def put(request: Request, product_id: ProductId, caller: Editor) -> Response:
-    """A new version of a product: validated, kept beside the old ones, and in every list from the next request on."""
+@router.put(
+    "/{product_id}",
+    summary="更新产品 · New version",
+    openapi_extra=body_of(ProductBody),
+    responses=problems(400, 401, 403, 404, 409, 412, 413, 422, 429, 503),
+)
+async def put(
+    request: Request,
+    product_id: ProductId,
+    caller: Editor,
+    if_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    """A new version of a product: validated, kept beside the old ones, and in every list from the next request on.
+
+    A ``version`` in the body that is not the present one is 409, a stale ``If-Match`` is 412.
+    """
     service = service_of(request)
     document = bodies.parse(await bodies.read(request, service.settings.max_body_bytes))
     instance, language = service.instance, language_of(request)
-    product = await service.admission.run(lambda: _put(instance, caller, product_id, document, language))
-    shown = wire.product_wire(product, instance.matcher.catalog, language)
+    product = await service.admission.run(
+        lambda: product_put.put(instance, caller, product_id, document, language, if_match)
+    )
+    return _shown(product, instance.matcher.catalog, language)
+
+
+@router.post(
+    "/{product_id}/preview",
+    summary="试算准入 · Preview",
+    openapi_extra=body_of(ProductBody),
+    responses=of(PreviewShown, 200, "Nothing was changed.") | problems(400, 401, 403, 404, 413, 422, 429, 503),
+)
+async def preview(request: Request, product_id: ProductId, caller: Editor) -> Response:
+    """Which published demands a product as written would admit, beside its present version; nothing is changed."""
+    service = service_of(request)
+    document = bodies.parse(await bodies.read(request, service.settings.max_body_bytes))
+    instance, language = service.instance, language_of(request)
+    shown = await service.admission.run(
+        lambda: product_preview.preview(instance, caller, product_id, document, language)
+    )
     return Response(wire.encode(shown), media_type="application/json")
 
 
-@router.get("/{product_id}/qr.svg", summary="二维码 · QR code")
-async def qr(request: Request, product_id: ProductId, _caller: Anyone) -> Response:
-    """A QR code that opens the product."""
-    _product(instance_of(request).matcher.catalog, product_id)
+@router.get(
+    "/{product_id}/versions",
+    summary="产品版本 · Versions",
+    responses=of(VersionList, 200, "First to last.") | problems(401, 403, 404, 422, 429, 503),
+)
+async def versions(
+    request: Request, product_id: ProductId, _caller: Anyone, limit: Limit = DEFAULT, cursor: Cursor = None
+) -> Response:
+    """Every version of a product there was."""
+    instance = instance_of(request)
+    product = _product(instance.matcher.catalog, product_id)
+    kept = instance.store.read(lambda connection: marketplace.version_moments(connection, product_id))
+    shown, following = page(list(kept.items()), lambda each: f"{each[0]:010d}", limit, cursor)
+    items = [{"version": version, "recorded_at": at, "current": version == product.version} for version, at in shown]
+    document = Page(items=items, next_cursor=following).document()
+    return Response(wire.encode(document), media_type="application/json")
+
+
+@router.get(
+    "/{product_id}/versions/{version}",
+    summary="产品的一个版本 · One version",
+    responses=problems(401, 403, 404, 422, 429, 503),
+)
+async def one_version(
+    request: Request, product_id: ProductId, version: Annotated[int, Path(ge=1, le=2**31 - 1)], _caller: Anyone
+) -> Response:
+    """One product as it stood in one version."""
+    instance = instance_of(request)
+    catalog = instance.matcher.catalog
+    _product(catalog, product_id)
+    kept = instance.store.read(lambda connection: marketplace.product_version(connection, product_id, version))
+    if kept is None:
+        raise errors.not_found(NO_VERSION)
+    return _shown(parse_product(kept), catalog, language_of(request))
+
+
+@router.get(
+    "/{product_id}/qr.{form}",
+    summary="二维码 · QR code",
+    responses=_IMAGES | problems(401, 403, 404, 422, 429, 503),
+)
+async def qr(request: Request, product_id: ProductId, form: Literal["svg", "png"], _caller: Anyone) -> Response:
+    """A QR code that opens the product, as svg or png; its address is ``PUBLIC_URL`` or that of the request."""
+    service = service_of(request)
+    _product(service.instance.matcher.catalog, product_id)
+    base = service.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    address = base + request.app.url_path_for("one", product_id=product_id)
     drawn = io.BytesIO()
-    segno.make(str(request.url_for("one", product_id=product_id)), error="m").save(drawn, kind="svg", scale=8, border=4)
-    return Response(drawn.getvalue(), media_type="image/svg+xml")
+    segno.make(address, error="m").save(drawn, kind=form, scale=8, border=4)
+    return Response(drawn.getvalue(), media_type=_MEDIA[form])
 
 
-def _put(instance: Instance, caller: Caller, product_id: str, document: Any, language: str) -> Product:
-    with instance.put_lock:
-        running = instance.matcher
-        known = running.catalog.row_of.get(product_id)
-        kept = None if known is None else running.catalog.products[known]
-        owner = None if kept is None else kept.institution_id
-        if caller.institution_id is not None and owner not in {None, caller.institution_id}:
-            raise errors.not_found(NO_PRODUCT)
-        members = _members(document, product_id)
-        if kept is not None:
-            members = _in_both_languages(members, kept, language)
-        with instance.store.reading() as connection:
-            version = max(marketplace.product_versions(connection, product_id), default=0) + 1
-        product = _parsed(members, version)
-        if caller.institution_id is not None and product.institution_id != caller.institution_id:
-            raise errors.not_found(Text(zh="机构", en="institution"))
-        if owner is not None and product.institution_id != owner:
-            raise errors.invalid([FieldError(pointer="/institution_id", detail=_OWNER)])
-        matcher = running.with_catalog(_with(running.catalog, product))
-        _keep(instance, caller, product, matcher.catalog)
-        instance.matcher = matcher
-    return product
-
-
-def _members(document: Any, product_id: str) -> dict[str, object]:
-    if not isinstance(document, Mapping):
-        raise errors.invalid([FieldError(pointer="", detail=Text(zh="须为对象", en="must be an object"))])
-    members = {name: value for name, value in document.items() if name not in {"version", "institution_name"}}
-    if members.setdefault("product_id", product_id) != product_id:
-        text = Text(zh="与路径中的产品编号不一致", en="is not the product of the path")
-        raise errors.invalid([FieldError(pointer="/product_id", detail=text)])
-    return members
-
-
-def _in_both_languages(members: dict[str, object], kept: Product, language: str) -> dict[str, object]:
-    """The members with every text that came back as it was shown in one language told in both again."""
-    clauses = {rule.code: rule.clause for rule in kept.rules}
-    rules = members.get("rules")
-    listed = rules if isinstance(rules, list) else []
-    told = [
-        {**rule, "clause": _both(rule["clause"], clauses.get(str(rule.get("code"))), language)}
-        if isinstance(rule, Mapping) and "clause" in rule
-        else rule
-        for rule in listed
-    ]
-    named = {"name": _both(members["name"], kept.name, language)} if "name" in members else {}
-    return {**members, **named, **({"rules": told} if listed else {})}
-
-
-def _both(given: object, kept: Text | None, language: str) -> object:
-    if kept is None or given != kept.in_language(language):
-        return given
-    return {"zh": kept.zh, "en": kept.en}
-
-
-def _parsed(members: dict[str, object], version: int) -> Product:
-    try:
-        return parse_product({**members, "version": version})
-    except InvalidProductError as error:
-        raise _refused(error) from None
-
-
-def _with(catalog: Catalog, product: Product) -> Catalog:
-    try:
-        return catalog.with_product(product)
-    except InvalidProductError as error:
-        raise _refused(error) from None
-
-
-def _refused(error: InvalidProductError) -> errors.ProblemError:
-    return errors.invalid([FieldError(pointer=fault.pointer, detail=fault.message) for fault in error.errors])
-
-
-def _keep(instance: Instance, caller: Caller, product: Product, catalog: Catalog) -> None:
-    now = instance.clock.now()
-    document, archived = product_json(product), catalog.to_json()
-    entry = audit.Entry(
-        actor=caller.name,
-        action="product_put",
-        subject=product.product_id,
-        detail={"version": product.version, "catalog": catalog.version},
-    )
-
-    def change(connection: Connection) -> None:
-        marketplace.put_product(connection, document, now)
-        marketplace.run_catalogue(connection, catalog.version, archived, now)
-        audit.append(connection, entry, now)
-
-    instance.store.write(change)
+def _shown(product: Product, catalog: Catalog, language: str) -> Response:
+    document = wire.encode(wire.product_wire(product, catalog, language))
+    headers = {"ETag": f'"{product.version}"', "Vary": "Accept-Language"}
+    return Response(document, media_type="application/json", headers=headers)
 
 
 def _product(catalog: Catalog, product_id: str) -> Product:
@@ -196,6 +200,3 @@ def _named(product: Product, catalog: Catalog, words: str | None) -> bool:
     institution = catalog.institutions[product.institution_id]
     names = f"{product.name.zh} {product.name.en} {institution.name.zh} {institution.name.en} {product.product_id}"
     return all(word in names.lower() for word in words.lower().split())
-
-
-_OWNER = Text(zh="产品不能转移到其他机构", en="a product cannot move to another institution")

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.market.inputs import Floats, Integers, ShapeError, examination_curve, same_shape
+from matcher.market.inputs import (
+    Floats,
+    Integers,
+    MarketInputError,
+    ProbabilityError,
+    ShapeError,
+    examination_curve,
+    same_shape,
+)
 from matcher.market.lists import REVIEW_WIDTH
 
 _LEAST_NEED = 1e-6
@@ -78,12 +86,12 @@ def serve(
         Naming the argument refused.
     """
     curve = examination_curve("examination", examination, top_n)
-    same_shape("approve_prob", approve_prob, apply_prob.shape)
+    _refuse_misfits(apply_prob, approve_prob, institution_of, prices)
     if explore > 0.0 and (draws is None or draws.shape != (2, top_n)):
         raise ShapeError("draws", f"two rows of {top_n} numbers in [0, 1) are needed to explore")
     priced = price_age_days <= oldest_price_days
-    p = np.nan_to_num(apply_prob)
-    q = np.nan_to_num(approve_prob)
+    p = _chances("apply_prob", apply_prob)
+    q = _chances("approve_prob", approve_prob)
     cost_of_review = np.minimum(prices, price_ceiling)[institution_of] if priced else np.zeros(p.size)
     worth = p * q
     eligible = int(np.count_nonzero(worth > 0.0))
@@ -91,6 +99,25 @@ def serve(
     return _greedy(
         (p, q, worth, cost_of_review), curve[: min(top_n, eligible)], max_applications, explore, draws, priced
     )
+
+
+def _refuse_misfits(apply_prob: Floats, approve_prob: Floats, institution_of: Integers, prices: Floats) -> None:
+    if apply_prob.ndim != 1:
+        raise ShapeError("apply_prob", f"has {apply_prob.ndim} dimensions, one chance a product is needed")
+    same_shape("approve_prob", approve_prob, apply_prob.shape)
+    if institution_of.shape != apply_prob.shape:
+        raise ShapeError("institution_of", f"has shape {institution_of.shape}, {apply_prob.shape} is needed")
+    if prices.ndim != 1 or not (prices.min(initial=0.0) >= 0.0 and prices.max(initial=0.0) < np.inf):
+        raise MarketInputError("prices", "one price an institution is needed, none negative and each a number")
+    if institution_of.size and not 0 <= institution_of.min() <= institution_of.max() < prices.size:
+        raise MarketInputError("institution_of", f"names an institution outside 0 to {prices.size - 1}")
+
+
+def _chances(name: str, values: Floats) -> Floats:
+    chances: Floats = np.nan_to_num(values)
+    if not (chances.min(initial=0.0) >= 0.0 and chances.max(initial=0.0) <= 1.0):
+        raise ProbabilityError(name, "holds values outside [0, 1]; leave ineligible products NaN or 0")
+    return chances
 
 
 def _greedy(

@@ -105,11 +105,15 @@ def hold(connection: Connection, lock: int) -> None:
     SQLite admits one writing transaction anyway; PostgreSQL takes an advisory lock.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock:d})")
 
 
 def lock_audit(connection: Connection) -> None:
-    """Hold the audit chain until the transaction ends."""
+    """Hold the audit chain until the transaction ends.
+
+    The writer's transactions begin with it on PostgreSQL, as they begin with the write lock on SQLite: were it taken
+    after the first row changed, two processes could each hold what the other waits for.
+    """
     hold(connection, AUDIT_LOCK)
 
 
@@ -125,7 +129,12 @@ def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
 def _engine(url: str, *, writes: bool) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_size=1 if writes else 8, max_overflow=0 if writes else 8, pool_pre_ping=True)
+        engine = create_engine(
+            parsed, pool_size=1 if writes else 8, max_overflow=0 if writes else 8, pool_pre_ping=True
+        )
+        if writes:
+            event.listen(engine, "begin", lock_audit)
+        return engine
     engine = create_engine(
         parsed, pool_size=1 if writes else 8, max_overflow=0 if writes else 8, connect_args={"check_same_thread": False}
     )

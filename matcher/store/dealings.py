@@ -9,7 +9,7 @@ from matcher.store.tables import demands
 from matcher.store.tables_platform import events, leads
 
 _CHINA = timezone(timedelta(hours=8))
-_APPROVED, _REFUSED = ("approved", "disbursed", "repaid"), ("rejected",)
+_APPROVED, _REFUSED = ("approved", "signed", "disbursed", "repaid"), ("rejected",)
 
 
 @dataclass(frozen=True, kw_only=True)

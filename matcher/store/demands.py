@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row, Select, exists, select
 from matcher.demand_states import OPEN
 from matcher.demand_states import State as State
 from matcher.domain import Demand
-from matcher.store import moves
+from matcher.store import audit, moves
 from matcher.store.clock import moment
+from matcher.store.database import put
 from matcher.store.documents import demand_from_document, demand_to_document
 from matcher.store.moves import Act, Move
 from matcher.store.tables import demand_moves, demands
@@ -156,11 +157,14 @@ def to_push(connection: Connection, limit: int) -> tuple[str, ...]:
     return tuple(connection.execute(query).scalars())
 
 
-def keep_contact(connection: Connection, uscc: str, contact: Mapping[str, str | None], act: Act) -> None:
-    """Keep whom to speak to at an enterprise, in place of who was named before."""
-    connection.execute(contacts.delete().where(contacts.c.uscc == uscc))
+def keep_contact(
+    connection: Connection, demand_id: str, uscc: str, contact: Mapping[str, str | None], act: Act
+) -> None:
+    """Keep whom to speak to at an enterprise, in place of who was named before; the audit tells that, not who it is."""
     document = msgspec.json.encode(contact).decode()
-    connection.execute(contacts.insert(), {"uscc": uscc, "document": document, "recorded_at": moment(act.now)})
+    put(connection, contacts, {"uscc": uscc, "document": document, "recorded_at": moment(act.now)})
+    detail: dict[str, object] = {"demand_id": demand_id, "kept": sorted(name for name in contact if contact[name])}
+    audit.append(connection, audit.Entry(actor=act.actor, action="contact_kept", subject=uscc, detail=detail), act.now)
 
 
 def _cells(one: KeptDemand, recorded_at: str) -> dict[str, Any]:

@@ -76,11 +76,13 @@ def revoke(connection: Connection, key_id: str) -> bool:
 def rotate(connection: Connection, key_id: str, successor: KeyRow, until: datetime, recorded_at: datetime) -> bool:
     """Keep a successor with the same rights, and let the old key open until a moment; whether there was one to replace.
 
-    A key revoked, or expired by then, is not made to live longer.
+    A key revoked, or expired by then, is not made to live longer, and the successor ends when the old key was to end.
     """
     old = find(connection, key_id)
     if old is None or old.revoked:
         return False
+    heir = select(keys).where(keys.c.rotated_from == key_id).order_by(keys.c.recorded_at, keys.c.key_id)
+    replaced = connection.execute(heir).first()  # what ends a key replaced before is its grace
     last = moment(until) if old.expires_at is None else min(old.expires_at, moment(until))
     connection.execute(keys.update().where(keys.c.key_id == key_id).values(expires_at=last))
     add(
@@ -89,7 +91,7 @@ def rotate(connection: Connection, key_id: str, successor: KeyRow, until: dateti
             old,
             key_id=successor.key_id,
             hash=successor.hash,
-            expires_at=successor.expires_at,
+            expires_at=old.expires_at if replaced is None else replaced.expires_at,
             rotated_from=key_id,
         ),
         recorded_at,

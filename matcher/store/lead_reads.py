@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from matcher.domain import Demand
 from matcher.store.documents import demand_from_document
@@ -31,6 +31,8 @@ OPEN_DEMANDS = frozenset(
 """States of a demand in which an institution may still answer it; in any other its leads are shown to nobody."""
 CLOSED_LEADS = frozenset({"rejected", "withdrawn", "expired", "closed", "disbursed", "repaid"})
 """States of a lead after which it is no more worth an officer's hour."""
+IN_WORK = ("claimed", "contacted", "due_diligence", "returned", "approved", "signed")
+"""States of a lead an institution took up and has not brought to its end."""
 _BLOCK = 500
 
 
@@ -63,21 +65,24 @@ def standing(connection: Connection, institution_id: str, demand_ids: Collection
     return found
 
 
-def pushed(
+def on_desk(
     connection: Connection, institution_id: str, *, since: str | None, until: str, limit: int
 ) -> dict[str, Standing]:
-    """The leads pushed to an institution after one moment and up to another, not yet taken up; the latest ``limit``.
+    """The leads an institution has taken up, and those pushed to it in a span of time; the latest ``limit``.
 
     Parameters
     ----------
     since, until
-        Moments as the store keeps them; ``since`` is left out for all there are.
+        Moments as the store keeps them, the first excluded; ``since`` is left out for all there are.
     """
     table = leads.c
-    query = select(leads).where(table.institution_id == institution_id, table.state == PUSHED, table.pushed_at <= until)
+    fresh = [table.state == PUSHED, table.pushed_at <= until]
     if since is not None:
-        query = query.where(table.pushed_at > since)
-    rows = connection.execute(query.order_by(table.pushed_at.desc(), table.demand_id).limit(limit))
+        fresh.append(table.pushed_at > since)
+    query = select(leads).where(table.institution_id == institution_id, or_(table.state.in_(IN_WORK), and_(*fresh)))
+    rows = connection.execute(
+        query.order_by(table.state == PUSHED, table.pushed_at.desc(), table.demand_id).limit(limit)
+    )
     return {row.demand_id: _standing(row) for row in rows}
 
 

@@ -122,14 +122,21 @@ def close(
 
 def reopen(connection: Connection, demand_id: str, act: Act, clocks: Clocks) -> None:
     """Let refused leads be pushed or claimed anew, and hand returned ones back completed."""
-    completed = []
     for lead in of_demand(connection, demand_id):
         if lead.state is State.REJECTED:
             _enter(connection, lead, State.CLOSED, act, clocks, Terms(reason_code=State.REOPENED.value))
-        elif lead.state is State.RETURNED:
+    complete(connection, demand_id, act, clocks)
+
+
+def complete(connection: Connection, demand_id: str, act: Act, clocks: Clocks) -> bool:
+    """Hand every returned lead of a demand back completed to its institution; whether there was one."""
+    completed = []
+    for lead in of_demand(connection, demand_id):
+        if lead.state is State.RETURNED:
             completed.append(_enter(connection, lead, State.CLAIMED, act, clocks, Terms()))
             _follow(connection, lead, act)
     tell(connection, completed, "lead.reopened", act)
+    return bool(completed)
 
 
 def push(

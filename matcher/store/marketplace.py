@@ -9,11 +9,15 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from matcher.store.clock import moment
-from matcher.store.database import put
+from matcher.store.database import lock_audit, put
 from matcher.store.tables import catalogues, facts, institutions, products
 
 Document = Mapping[str, Any]
 RUNNING = "catalogue"
+
+
+class CatalogueMovedError(Exception):
+    """The catalogue a change was built on runs no more."""
 
 
 def load(
@@ -42,6 +46,35 @@ def product_versions(connection: Connection, product_id: str) -> tuple[int, ...]
     return tuple(int(version) for version in connection.execute(query).scalars())
 
 
+def product_version(connection: Connection, product_id: str, version: int) -> dict[str, Any] | None:
+    """The document of one version of a product, ``None`` if it was never kept."""
+    table = products.c
+    query = select(table.document).where(table.product_id == product_id, table.version == version)
+    found = connection.execute(query).scalar()
+    return None if found is None else dict(msgspec.json.decode(found))
+
+
+def version_moments(connection: Connection, product_id: str) -> dict[int, str]:
+    """When each version of a product was recorded, first to last."""
+    table = products.c
+    query = select(table.version, table.recorded_at).where(table.product_id == product_id).order_by(table.version)
+    return {int(row.version): row.recorded_at for row in connection.execute(query)}
+
+
+def run_after(connection: Connection, before: str, version: str, document: bytes, at: datetime) -> None:
+    """Make a catalogue the running one if the one it was built on still is; one process at a time.
+
+    Raises
+    ------
+    CatalogueMovedError
+        If another catalogue runs by now: build on that one.
+    """
+    lock_audit(connection)
+    if stated(connection, RUNNING) != before:
+        raise CatalogueMovedError(before)
+    run_catalogue(connection, version, document, at)
+
+
 def run_catalogue(connection: Connection, version: str, document: bytes, at: datetime) -> None:
     """Archive a catalogue and make it the running one; one archived before is kept as it is."""
     known = connection.execute(select(catalogues.c.version).where(catalogues.c.version == version)).first()
@@ -51,6 +84,11 @@ def run_catalogue(connection: Connection, version: str, document: bytes, at: dat
             {"version": version, "document": zlib.compress(document, 6), "recorded_at": moment(at)},
         )
     state(connection, RUNNING, version)
+
+
+def running(connection: Connection) -> str | None:
+    """Version of the running catalogue, ``None`` before the first."""
+    return stated(connection, RUNNING)
 
 
 def archived_catalogue(connection: Connection, version: str) -> bytes | None:

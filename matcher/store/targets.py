@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from matcher.store.clock import moment
 from matcher.store.retention import start_of
@@ -88,12 +88,16 @@ def disbursements(connection: Connection, until: date) -> tuple[Disbursement, ..
 
 
 def served(connection: Connection, first: date, last: date) -> Served:
-    """Enterprises a desk was in touch with, or that came to a meeting, in these days."""
+    """Enterprises a desk was in touch with, or that came to a meeting, in these days.
+
+    A lead marked late, or a part repaid, moves nowhere: no desk was in touch for it.
+    """
     move, event = demand_moves.c, events.c
+    moved = or_(move.before.is_(None), move.before != move.after)
     worked = (
         select(demands.c.uscc, func.count())
         .join(demand_moves, move.demand_id == demands.c.demand_id)
-        .where(move.lead_id.is_not(None), move.after.in_(AT_WORK), move.occurred_on.between(first, last))
+        .where(move.lead_id.is_not(None), moved, move.after.in_(AT_WORK), move.occurred_on.between(first, last))
         .group_by(demands.c.uscc)
     )
     met = (

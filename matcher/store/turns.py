@@ -24,6 +24,8 @@ def last_open_day(demand: Demand, today: date, clocks: Clocks) -> date:
 def turn(connection: Connection, demand_id: str, move: Turn, act: Act, clocks: Clocks) -> KeptDemand | None:
     """Make a move of a whole demand; ``None`` if there is no such demand.
 
+    To reopen one that some desk returned while another is at work on it completes what was returned, and no more.
+
     Raises
     ------
     NotAllowedError
@@ -34,6 +36,8 @@ def turn(connection: Connection, demand_id: str, move: Turn, act: Act, clocks: C
     if kept is None:
         return None
     before = State(kept.state)
+    if move is Turn.REOPEN and before in OPEN_DESK and leads.complete(connection, demand_id, act, clocks):
+        return demands.find(connection, demand_id)
     demands.enter(connection, demand_id, before, turn_after(move, before), act)
     if move in {Turn.PUBLISH, Turn.REOPEN}:
         published_on = act.today if kept.published_on is None else kept.published_on

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api import signing
-from api.client import Client, Patience, Problem, bank_side, enterprise_side, shared, verify_webhook
+from api.client import Client, Patience, Problem, bank_side, enterprise_side, meeting_side, shared, verify_webhook
 from tests.api.in_process import Client as InProcess
 
 pytestmark = pytest.mark.xdist_group("api")
@@ -65,7 +65,7 @@ def calls_of(module: ModuleType) -> Iterator[tuple[str, str]]:
 
 
 def test_every_operation_of_the_document_has_a_method_and_no_method_has_none(client: InProcess) -> None:
-    written = {call for module in (enterprise_side, bank_side, shared) for call in calls_of(module)}
+    written = {call for module in (enterprise_side, bank_side, meeting_side, shared) for call in calls_of(module)}
     documented = {
         (method.upper(), path)
         for path, methods in client.app.openapi()["paths"].items()

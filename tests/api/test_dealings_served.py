@@ -85,7 +85,10 @@ def test_what_a_dealing_says_before_a_day(dealing: dict[str, Any], line: tuple[A
     assert (None if found is None else (found.shown, found.applied, found.approved)) == line
 
 
-def test_the_store_adds_what_happened_since(instance: Instance) -> None:
+@pytest.mark.parametrize(
+    ("state", "approved"), [("rejected", False), ("approved", True), ("signed", True), ("disbursed", True)]
+)
+def test_the_store_adds_what_happened_since(instance: Instance, state: str, approved: bool) -> None:
     moments = {"exposed": "2026-02-01T09:00:00+08:00", "applied": "2026-02-03T09:00:00+08:00"}
 
     def happen(connection: Connection) -> list[Dealing]:
@@ -97,7 +100,7 @@ def test_the_store_adds_what_happened_since(instance: Instance) -> None:
                 events.insert(), row | {"demand_id": "D-dealt", "product_id": "P-0001", "fingerprint": "f"}
             )
         lead = {"lead_id": "L-dealt", "demand_id": "D-dealt", "institution_id": "I-001", "product_id": "P-0001"}
-        answer = {"state": "rejected", "origin": "push", "changed_at": "2026-02-09T09:00:00+08:00"}
+        answer = {"state": state, "origin": "push", "changed_at": "2026-02-09T09:00:00+08:00"}
         connection.execute(leads.insert(), lead | answer)
         found = dealings.dealings_of(connection, "913706000000000000")
         for table, key in (
@@ -115,7 +118,7 @@ def test_the_store_adds_what_happened_since(instance: Instance) -> None:
             shown_on=date(2026, 2, 1),
             applied_on=date(2026, 2, 3),
             decided_on=date(2026, 2, 9),
-            approved=False,
+            approved=approved,
         )
     ]
 

@@ -24,6 +24,9 @@ OWNED: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/v1/leads/{lead_id}/sign", None),
     ("POST", "/v1/leads/{lead_id}/disbursement", {"amount_cny": "1000"}),
     ("POST", "/v1/leads/{lead_id}/repayment", None),
+    ("GET", "/v1/institutions/{institution_id}/matchmaking-events/{event_id}", None),
+    ("GET", "/v1/referrals/{referral_id}", None),
+    ("POST", "/v1/referrals/{referral_id}/answer", {"answer": "accepted"}),
     ("DELETE", "/v1/webhooks/{webhook_id}", None),
     ("POST", "/v1/webhooks/{webhook_id}/rotate-secret", None),
     ("POST", "/v1/webhooks/{webhook_id}/enable", None),
@@ -33,19 +36,22 @@ OWNED: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay", None),
 ]
 """What belongs to one institution, by an id in the path."""
-LISTED = [("GET", "/v1/webhooks"), ("GET", "/v1/subscriptions")]
+LISTED = [("GET", "/v1/webhooks"), ("GET", "/v1/subscriptions"), ("GET", "/v1/referrals")]
 """What shows the caller's own and nobody else's."""
 OWN_ONLY = {
     ("POST", "/v1/webhooks"),
     ("PUT", "/v1/subscriptions/{kind}"),
     ("GET", "/v1/stream/leads"),
     ("PUT", "/v1/products/{product_id}"),
+    ("POST", "/v1/products/{product_id}/preview"),
 }
 """What acts on the caller's own: held in its own tests, the product's below."""
 EVERYBODYS = {
     ("GET", "/v1/products"),
     ("GET", "/v1/products/{product_id}"),
-    ("GET", "/v1/products/{product_id}/qr.svg"),
+    ("GET", "/v1/products/{product_id}/versions"),
+    ("GET", "/v1/products/{product_id}/versions/{version}"),
+    ("GET", "/v1/products/{product_id}/qr.{form}"),
     ("GET", "/v1/refusal-reasons"),
     ("POST", "/v1/policies/assess"),
     ("GET", "/v1/policies"),
@@ -55,7 +61,9 @@ EVERYBODYS = {
 
 
 @pytest.fixture(scope="module")
-def bank(client: Client, instance: Instance, keys: dict[str, Any]) -> Iterator[dict[str, str]]:
+def bank(
+    client: Client, instance: Instance, keys: dict[str, Any], platform: dict[str, str]
+) -> Iterator[dict[str, str]]:
     """A bank with one of everything, by the names in the paths; ``secret`` must stand in no answer to another."""
     name = keys["institution"]["institution_id"]
     headers = {"Authorization": f"Bearer {keys['institution']['key']}"}
@@ -65,8 +73,17 @@ def bank(client: Client, instance: Instance, keys: dict[str, Any]) -> Iterator[d
     planned = plan(instance, name, "isolated", most=2, looked_at=60)
     lead = client.get(f"/v1/institutions/{name}/leads", headers=headers).json()["items"][0]
     own = next(each for each in instance.matcher.catalog.products if each.institution_id == name)
+    uscc = planned.uscc_of[planned.rows[0].demand_id]
+    leave = {"purpose": "equity_referral", "recipient": name}
+    client.put(f"/v1/enterprises/{uscc}/consents/registry", json=leave, headers=platform)
+    referred = client.post("/v1/referrals", json={"uscc": uscc, "kind": "equity", "recipient": name}, headers=platform)
+    seats = {"theme": "general", "day": "2027-01-15", "tables": 1, "slots": 2, "institutions": [name]}
+    event = client.post("/v1/matchmaking-events/plan", json=seats | {"include_unknown": True}, headers=platform)
+    assert (referred.status_code, event.status_code) == (201, 201), (referred.text, event.text)
     now = instance.clock.now()
-    told = Message(institution_id=name, kind="lead.pushed", payload={name: lead[name] for name in ("lead_id", "demand_id")})
+    told = Message(
+        institution_id=name, kind="lead.pushed", payload={name: lead[name] for name in ("lead_id", "demand_id")}
+    )
     instance.store.write(lambda connection: outbox.announce(connection, [told], now, now))
     yield {
         "institution_id": name,
@@ -74,8 +91,12 @@ def bank(client: Client, instance: Instance, keys: dict[str, Any]) -> Iterator[d
         "webhook_id": hook["webhook_id"],
         "delivery_id": str(sent["delivery_id"]),
         "product_id": own.product_id,
-        "demand_id": planned.rows[0].demand_id,
+        "referral_id": referred.json()["referral_id"],
+        "event_id": event.json()["matchmaking_event_id"],
     }
+    for path in ("/v1/referrals", f"/v1/institutions/{name}/matchmaking-events/{event.json()['matchmaking_event_id']}"):
+        assert client.get(path, headers=headers).status_code == 200
+    client.delete(f"/v1/enterprises/{uscc}/consents/registry?recipient={name}", headers=platform)
     client.delete(f"/v1/webhooks/{hook['webhook_id']}", headers=headers)
     forget(instance, name)
 
@@ -105,7 +126,7 @@ def test_a_list_shows_the_callers_own_alone(
 ) -> None:
     told = client.request(method, path, headers=rival)
     assert told.status_code == 200
-    assert not [value for value in (bank["webhook_id"], bank["lead_id"], "our-own-hook") if value in told.text]
+    assert not [value for value in (*bank.values(), "our-own-hook") if value in told.text]
 
 
 def test_another_banks_product_is_not_edited_and_not_taken_over(

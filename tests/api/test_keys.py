@@ -67,6 +67,15 @@ def test_a_replaced_key_opens_until_its_grace_is_over(
     assert client.get("/v1/demands/D-none", headers=bearer(last)).status_code == 404
 
 
+def test_the_successor_of_a_key_ends_when_the_key_was_to_end(client: Client, admin: dict[str, str]) -> None:
+    end = "2027-01-31T00:00:00.000000+00:00"
+    for body, expected in (({"expires_at": end}, end), ({}, None)):
+        old = client.post("/v1/keys", json={"role": "platform", **body}, headers=admin).json()
+        for _ in range(2):  # the second time the old key has its grace alone left
+            new = client.post(f"/v1/keys/{old['key_id']}/rotate", headers=admin).json()
+            assert new["expires_at"] == expected
+
+
 def test_an_expired_key_and_a_revoked_one_open_nothing(client: Client, admin: dict[str, str]) -> None:
     past = (NOW - timedelta(seconds=1)).isoformat()
     expired = client.post("/v1/keys", json={"role": "platform", "expires_at": past}, headers=admin).json()
@@ -178,6 +187,14 @@ def test_a_token_of_the_provider_opens_what_its_role_may(
         assert client.get("/v1/demands/D-none", headers=bearer(narrowed)).status_code == 403
     finally:
         client.close()
+
+
+def test_two_people_whose_names_begin_alike_are_two_callers(jwks: str, signer: rsa.RSAPrivateKey) -> None:
+    tokens, begin = Tokens(ISSUER, AUDIENCE, jwks), "https://identity.bank.test/people/"
+    callers = [tokens.caller(token(signer, sub=begin + name), NOW) for name in ("wang", "zhang")]
+    assert None not in callers
+    assert len({each.name for each in callers if each}) == 2
+    assert all(len(each.key_id) <= 32 for each in callers if each)
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,21 @@ def test_consent_names_the_enterprise_to_this_institution_until_it_is_revoked_an
     withhold(client, platform, uscc, "registry", other)
 
 
+def test_leave_to_match_is_no_leave_to_be_named(
+    client: Client, desk: Desk, instance: Instance, platform: dict[str, str]
+) -> None:
+    uscc = desk.plan.uscc_of[desk.plan.rows[0].demand_id]
+    for recipient in (desk.institution_id, "institutions"):
+        consent(client, platform, uscc, "registry", recipient, "financing_match")
+        item = client.get(desk.url, headers=desk.headers).json()["items"][0]
+        withhold(client, platform, uscc, "registry", recipient)
+        assert (item["masked"], item["uscc"], item["contact"]) == (True, None, None)
+        assert instance.names[uscc] not in item["enterprise_name"]
+        assert item["disclosed_sources"] == ["registry"]
+        entry = audited(instance)[-1]
+        assert (entry["named"], entry["sources"]) == ([], {item["lead_id"]: ["registry"]})
+
+
 def test_whom_to_call_needs_a_consent_of_its_own(
     client: Client, desk: Desk, instance: Instance, platform: dict[str, str]
 ) -> None:
@@ -298,9 +313,24 @@ def test_a_claimed_lead_tells_its_state_and_a_withdrawn_demand_is_gone(
     assert (only["demand_id"], only["status"], only["due_on"]) == (claimed.demand_id, "claimed", "2026-11-05")
     keep(instance, desk.institution_id, "short-lived-alone", (short_lived,))
     shown = [item["demand_id"] for item in client.get(desk.url, headers=desk.headers).json()["items"]]
-    assert shown in ([], [made["demand_id"]])
+    assert set(shown) - {made["demand_id"]} == {claimed.demand_id}
     assert client.post(f"/v1/demands/{made['demand_id']}/withdraw", headers=platform).status_code == 200
-    assert client.get(desk.url, headers=desk.headers).json()["items"] == []
+    shown = [item["demand_id"] for item in client.get(desk.url, headers=desk.headers).json()["items"]]
+    assert shown == [claimed.demand_id]
+
+
+def test_a_lead_taken_up_stays_in_the_list_whatever_a_later_plan_says(
+    client: Client, desk: Desk, instance: Instance
+) -> None:
+    taken, other = desk.plan.rows[2], desk.plan.rows[0]
+    push(instance, desk.institution_id, taken, state="contacted", pushed_at=None, due_on=date(2026, 11, 9))
+    keep(instance, desk.institution_id, "planned-without-it", (other,))
+    items = client.get(desk.url, headers=desk.headers).json()["items"]
+    told = {item["demand_id"]: (item["status"], item["due_on"], item["fresh"]) for item in items}
+    assert told == {other.demand_id: ("open", None, False), taken.demand_id: ("contacted", "2026-11-09", False)}
+    push(instance, desk.institution_id, taken, state="disbursed")
+    shown = [item["demand_id"] for item in client.get(desk.url, headers=desk.headers).json()["items"]]
+    assert shown == [other.demand_id]
 
 
 def test_the_product_filter_keeps_that_products_leads(client: Client, desk: Desk) -> None:

@@ -355,7 +355,7 @@ def test_what_must_be_completed_reaches_the_platform_and_comes_back(
     likely: dict[str, Any],
     banks: dict[str, dict[str, str]],
 ) -> None:
-    key, (bank, *_) = pushed(client, platform, instance, likely)
+    key, (bank, other, *_) = pushed(client, platform, instance, likely)
     say(client, banks[bank], key, bank, "claim")
     assert say(client, banks[bank], key, bank, "return", complete=[]).status_code == 422
     assert say(client, banks[bank], key, bank, "return", complete=["2025 accounts"]).status_code == OK
@@ -364,6 +364,13 @@ def test_what_must_be_completed_reaches_the_platform_and_comes_back(
     assert next(le["complete"] for le in document["leads"] if le["institution_id"] == bank) == ["2025 accounts"]
     assert client.post("/v1/recommendations", json={"demand_id": key}, headers=platform).status_code == OK
     assert client.post(f"/v1/demands/{key}/reopen", headers=platform).json()["state"] == "claimed"
+    say(client, banks[other], key, other, "claim")
+    say(client, banks[bank], key, bank, "return", complete=["2024 accounts"])
+    document = shown(client, platform, key)
+    assert (document["state"], "reopen" in document["can"]) == ("claimed", True)
+    document = client.post(f"/v1/demands/{key}/reopen", headers=platform).json()
+    assert [lead["complete"] for lead in document["leads"]] == [[]] * len(document["leads"])
+    assert "reopen" not in document["can"]
 
 
 def test_money_is_bounded_by_the_approval_and_days_by_today(
@@ -382,7 +389,11 @@ def test_money_is_bounded_by_the_approval_and_days_by_today(
     assert [error["pointer"] for error in too_much.json()["errors"]] == ["/amount_cny"]
     early = say(client, headers, key, bank, "disbursement", amount_cny="900", disbursed_on="2026-11-01")
     assert [error["pointer"] for error in early.json()["errors"]] == ["/disbursed_on"]
+    before = say(client, headers, key, bank, "disbursement", amount_cny="900", disbursed_on="2025-12-31")
+    assert [error["pointer"] for error in before.json()["errors"]] == ["/disbursed_on"]
     assert say(client, headers, key, bank, "disbursement", amount_cny="900").status_code == OK
+    unpaid = say(client, headers, key, bank, "repayment", repaid_on="2025-12-31")
+    assert [error["pointer"] for error in unpaid.json()["errors"]] == ["/repaid_on"]
     part = say(client, headers, key, bank, "repayment", amount_cny="100.50", in_full=False)
     assert (part.json()["state"], part.json()["repaid_cny"]) == ("disbursed", "100.50")
     rest = say(client, headers, key, bank, "repayment", amount_cny="799.50")
@@ -433,6 +444,10 @@ def test_whom_to_call_is_kept_and_never_shown(client: Client, platform: dict[str
     document = client.get(answered.headers["Location"], headers=platform)
     for text in (answered.text, document.text):
         assert not any(value in text for value in contact.values())
+    kept = instance.store.read(lambda c: audit.find(c, audit.Wanted(action="contact_kept"), 0, 10))
+    assert [(row["subject"], row["detail"]) for row in kept] == [
+        (DEMAND["uscc"], {"kept": ["email", "name", "phone"], "demand_id": answered.json()["demand_id"]})
+    ]
     bad = client.post("/v1/demands", json={**DEMAND, "contact": {**contact, "phone": "call me"}}, headers=platform)
     assert [error["pointer"] for error in bad.json()["errors"]] == ["/contact/phone"]
     past = client.post("/v1/demands", json={**DEMAND, "needed_by": "2026-10-30"}, headers=platform)

@@ -52,6 +52,14 @@ def test_good_rows_go_in_and_the_others_are_named_with_line_and_reason(tmp_path:
         store.close()
 
 
+def test_a_column_called_like_a_formula_is_told_as_text(tmp_path: Path, database: str) -> None:
+    file = tmp_path / "odd.csv"
+    file.write_text(f'uscc,known_on,period,"=1+1"\n{GOOD},2026-02-10,2026-01-01,5\n', encoding="utf-8")
+    assert CliRunner().invoke(app, ["load", "tax", str(file)]).exit_code == 1
+    with (tmp_path / "odd.csv.refused.csv").open(encoding="utf-8-sig") as told:
+        assert [row["column"] for row in csv.DictReader(told)] == ["'=1+1"]
+
+
 def test_a_source_that_is_none_is_refused_with_those_there_are(tmp_path: Path, database: str) -> None:
     file = tmp_path / "any.csv"
     file.write_text("a\n1\n")

@@ -20,9 +20,10 @@ from api.serving import promising_demand
 from api.settings import Settings
 from matcher.market import PriceTable
 from matcher.planning import MarketPlan
-from matcher.replanning import put_into_service
+from matcher.replanning import PLANS_KEPT, put_into_service
 from matcher.store import lead_lists
 from matcher.store import prices as price_tables
+from matcher.store.lead_lists import LeadRow
 from matcher.store.officers import OfficerMonth, keep
 from tests.api.in_process import Client
 
@@ -232,6 +233,38 @@ def test_a_plan_is_made_anew_when_a_queue_moves_and_not_before(planned: Instance
     prices.plan_now(planned)
     assert not watch.refresh()
     assert table_of(planned).queues[institution].capacity.reviews == int(before.reviews) + 40
+
+
+def test_lists_of_plans_long_past_are_dropped(planned: Instance) -> None:
+    table = table_of(planned)
+    old = "a-plan-of-long-ago"
+    then = planned.store.clock.now() - timedelta(days=30)
+    planned.store.write(lambda connection: lead_lists.keep(connection, old, {"I-1": ()}, then))
+    assert planned.store.read(lambda connection: lead_lists.kept_since(connection, old)) is not None
+    for turn in range(PLANS_KEPT):
+        row = LeadRow(demand_id=f"D-{turn}", product_id="P", value=0.1, p_apply=0.1, p_approve=0.1, origin="outreach")
+        plan = MarketPlan(prices=table, lists={"I-1": (row,)}, pairs=0)
+        planned.store.write(lambda connection, plan=plan: put_into_service(connection, plan, planned.store, "test"))
+    assert planned.store.read(lambda connection: lead_lists.kept_since(connection, old)) is None
+    newest = planned.store.read(lead_lists.current)
+    assert newest is not None
+    assert planned.store.read(lambda connection: lead_lists.find(connection, newest, "I-1")) == (row,)
+
+
+def test_a_plan_that_dies_tells_its_kind_and_nothing_it_was_working_on(
+    planned: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prices.sys, "executable", "/bin/sh")
+    told = "Traceback (most recent call last):\nValueError: 91370602MA3TERT037 of somebody\n"
+    monkeypatch.setattr(prices, "_COMMAND", ("-c", f"printf '%s' '{told}' >&2; exit 3"))
+    watch = prices.PriceWatch(planned)
+    serving = planned.matcher
+    planned.matcher = serving.with_prices(replace(table_of(planned), model="another"))
+    try:
+        assert not watch.refresh()
+    finally:
+        planned.matcher = serving
+    assert watch.fault == "planning ended with 3 (ValueError)"
 
 
 def test_a_plan_that_fails_is_told_and_prices_in_service_go_on(planned: Instance) -> None:

@@ -18,6 +18,7 @@ from matcher.policy.targets import Cell, Counted, shown_cells, targets
 from matcher.standing import size_of
 from matcher.store.tables import demand_moves, demands
 from matcher.store.tables_platform import events, leads, matchmaking_events
+from matcher.store.targets import served
 from tests.conftest import FreshDatabase
 
 SIZED = {"micro", "small"}
@@ -136,6 +137,22 @@ def test_the_year_is_counted_from_what_desks_paid_out(own: Instance) -> None:
     assert counters(own, 2025)["mse_financing_cny"].lowest is None
     assert counters(own, 2025)["matchmaking_events"].lowest is None
     assert counters(own, 2023)["matchmaking_events"].lowest is None
+
+
+def test_a_lead_marked_late_or_repaid_in_part_served_nobody(own: Instance) -> None:
+    with own.store.reading() as connection:
+        before = served(connection, date(2025, 1, 1), date(2025, 12, 31))
+        last = connection.execute(select(demands.c.demand_id).order_by(demands.c.demand_id.desc())).scalar()
+
+    def change(connection):  # type: ignore[no-untyped-def]
+        for state, late in (("contacted", True), ("disbursed", False)):
+            stood = {"demand_id": last, "before": state, "after": state, "actor": "service:clock", "occurred_at": "x"}
+            further = {"lead_id": "L-x", "institution_id": "I", "late": late, "occurred_on": date(2025, 3, 1)}
+            connection.execute(demand_moves.insert(), stood | further)
+
+    own.store.write(change)
+    with own.store.reading() as connection:
+        assert served(connection, date(2025, 1, 1), date(2025, 12, 31)) == before
 
 
 @pytest.mark.parametrize(

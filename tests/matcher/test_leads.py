@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.dealings import DEALINGS_COLUMNS
-from features.pair_columns import PAIR_NAMES
+from features.pair_columns import PAIR_COLUMNS, PAIR_NAMES
 from features.schema import SOURCES
 from matcher.domain import Benefit, Check, Reason, Text, Verdict
 from matcher.lead_mask import CROWD, Crowd, Traits
@@ -24,6 +24,23 @@ TRAITS = st.builds(
     division=st.sampled_from(["370602", "370611", "999999", None]),
     size=st.sampled_from(["micro", "small", "undetermined", None]),
 )
+
+
+def test_without_any_consent_nothing_is_told_that_was_computed_from_the_enterprise() -> None:
+    told = told_columns(frozenset())
+    shown = {column.name for column, may in zip(PAIR_COLUMNS, told, strict=True) if may and column.side == "pair"}
+    assert shown == {
+        "collateral_cover",
+        "amount_position",
+        "term_position",
+        "repayment_match",
+        "purpose_match",
+        "declared_annual_cost",
+        "rate_headroom",
+        "speed_margin",
+        "amount_approve_effect",
+        "footprint_share",
+    }
 
 
 def test_ten_small_manufacturers_of_one_district_are_described_in_full_and_nine_are_not() -> None:

@@ -80,10 +80,20 @@ def _files(wanted: np.ndarray, limit: int = 3) -> np.ndarray:
     return made
 
 
-def test_an_institution_that_can_read_everything_has_no_price():
-    apply, approve, owner, capacity = market(1)
-    capacity[2] = 1_000
-    assert plan(apply, approve, owner, capacity, examination=CURVE).prices[2] == 0
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 3))
+def test_an_institution_that_can_read_everything_has_no_price(seed, slack):
+    apply, approve, owner, capacity = market(seed)
+    capacity[slack] = 1_000
+    assert plan(apply, approve, owner, capacity, examination=CURVE).prices[slack] == 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_an_institution_filled_to_less_than_half_has_no_price(seed):
+    apply, approve, owner, capacity = market(seed)
+    result = plan(apply, approve, owner, capacity, examination=CURVE)
+    assert (result.prices[result.load <= 0.5 * capacity] == 0).all()
 
 
 def test_nobody_pays_where_capacity_is_endless():
@@ -100,6 +110,37 @@ def test_more_capacity_never_raises_a_price(mechanism):
     ]
     for scarce, ample in pairwise(prices):
         assert (ample <= scarce + 0.03).all()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000), st.floats(1.1, 4.0))
+def test_more_officers_everywhere_never_raise_the_mean_price(seed, factor):
+    apply, approve, owner, capacity = market(seed, demands=60)
+    scarce, ample = (
+        plan(apply, approve, owner, share * capacity, examination=CURVE).prices.mean() for share in (1.0, factor)
+    )
+    assert ample <= scarce + 0.02
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 6),
+    st.integers(0, 5),
+    st.lists(st.sampled_from([0.0, 1.0, 3.0, np.inf]), min_size=1, max_size=3),
+    st.integers(0, 10_000),
+)
+def test_a_market_of_any_shape_with_unknown_pairs_has_an_answer(demands, products, capacity, seed):
+    generator = np.random.default_rng(seed)
+    apply = np.where(generator.random((demands, products)) < 0.5, np.nan, generator.random((demands, products)))
+    owner = generator.integers(0, len(capacity), products)
+    result = plan(apply, apply, owner, capacity, examination=CURVE)
+    shown = result.lists >= 0
+    assert result.lists.shape == result.queue_value.shape == (demands, 10)
+    assert np.isfinite(result.prices).all()
+    assert (result.prices >= 0).all()
+    assert not shown[np.isnan(apply).all(axis=1)].any()
+    assert (result.queue_value[~shown] == 0).all()
+    assert (np.asarray(capacity)[owner[result.lists[shown]]] > 0).all()
 
 
 def test_two_enterprises_and_two_banks_with_one_officer_each_are_sent_apart():

@@ -2,8 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from matcher.market import MarketInputError, plan, serve
+from matcher.market import (
+    ExaminationError,
+    MarketInputError,
+    ProbabilityError,
+    ServedList,
+    ShapeError,
+    plan,
+    serve,
+)
 
 CURVE = np.ones(3)
 
@@ -58,6 +68,77 @@ def test_explored_lines_are_replayed_and_their_propensity_is_logged():
     assert served.propensity.tolist() == pytest.approx([0.1 / 3, 0.9 + 0.1 / 2])
     with pytest.raises(MarketInputError, match="draws"):
         serve(*arguments, examination=CURVE, top_n=2, explore=0.1)
+
+
+def served_at_random(
+    seed: int, *, prices: float = 1.0, order: np.ndarray | None = None
+) -> tuple[ServedList, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    products = int(generator.integers(0, 15))
+    apply, approve = generator.random((2, products))
+    apply[generator.random(products) < 0.3] = np.nan
+    owner, price = generator.integers(0, 4, products), prices * generator.random(4)
+    place = np.arange(products) if order is None else np.argsort(generator.random(products))
+    served = serve(apply[place], approve[place], owner[place], price, examination=np.full(10, 0.7), explore=0.0)
+    return served, np.flatnonzero(~np.isnan(apply)) if order is None else place
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_served_list_holds_each_eligible_product_once_until_it_is_full(seed):
+    served, eligible = served_at_random(seed)
+    assert len(set(served.order)) == served.order.size == min(10, eligible.size)
+    assert set(served.order) <= set(eligible)
+    assert (np.diff(served.need) <= 0).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_products_in_another_order_are_served_in_the_same_one(seed):
+    served, _ = served_at_random(seed)
+    again, place = served_at_random(seed, order=np.zeros(0))
+    assert np.array_equal(place[again.order], served.order)
+    assert again.score == pytest.approx(served.score)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_without_prices_the_first_line_is_the_likeliest_to_be_funded(seed):
+    served, eligible = served_at_random(seed, prices=0.0)
+    assert served.order.size == 0 or served.score[0] == pytest.approx(served.score.max())
+    assert (served.price == 0).all()
+    assert served.order.size == min(10, eligible.size)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "name"),
+    [
+        ({"apply_prob": np.ones((1, 2))}, ShapeError, "apply_prob"),
+        ({"apply_prob": np.array([0.5, 1.5])}, ProbabilityError, "apply_prob"),
+        ({"apply_prob": np.array([0.5, np.inf])}, ProbabilityError, "apply_prob"),
+        ({"approve_prob": np.array([0.5])}, ShapeError, "approve_prob"),
+        ({"approve_prob": np.array([0.5, -0.5])}, ProbabilityError, "approve_prob"),
+        ({"institution_of": np.array([0])}, ShapeError, "institution_of"),
+        ({"institution_of": np.array([0, 2])}, MarketInputError, "institution_of"),
+        ({"institution_of": np.array([0, -1])}, MarketInputError, "institution_of"),
+        ({"prices": np.array([0.1, -0.1])}, MarketInputError, "prices"),
+        ({"prices": np.array([0.1, np.nan])}, MarketInputError, "prices"),
+        ({"prices": np.array([[0.1, 0.1]])}, MarketInputError, "prices"),
+        ({"examination": np.ones(1)}, ExaminationError, "examination"),
+    ],
+)
+def test_what_cannot_be_served_with_is_refused_by_name(change, error, name):
+    good = {
+        "apply_prob": np.array([0.5, 0.5]),
+        "approve_prob": np.array([0.5, 0.5]),
+        "institution_of": np.array([0, 1]),
+        "prices": np.array([0.1, 0.1]),
+        "examination": np.ones(2),
+        "top_n": 2,
+    } | change
+    with pytest.raises(error) as refused:
+        serve(**good)
+    assert refused.value.argument == name
 
 
 def test_nothing_eligible_gives_an_empty_list():

@@ -276,6 +276,27 @@ def test_a_returned_demand_is_handed_back_completed_to_who_returned_it(store: St
     store.write(change)
 
 
+def test_what_one_desk_returned_is_completed_while_another_is_at_work(store: Store) -> None:
+    def change(connection: Connection) -> None:
+        key = new_demand(connection)
+        push(connection, key)
+        for desk in ("B-1", "B-2"):
+            take(connection, key, desk, Step.CLAIM)
+        take(connection, key, "B-2", Step.CONTACT)
+        take(connection, key, "B-1", Step.RETURN, Terms(detail={"complete": ["accounts"]}))
+        assert state_of(connection, key) is S.CONTACTED
+        turns.turn(connection, key, Turn.REOPEN, act_on(), Clocks())
+        assert lead_of(connection, key, "B-1").state is S.CLAIMED
+        assert lead_of(connection, key, "B-2").state is S.CONTACTED
+        assert state_of(connection, key) is S.CONTACTED
+        assert messages(connection, key)[-1] == ("lead.reopened", "B-1", None)
+        check(connection, key)
+        with pytest.raises(NotAllowedError):
+            turns.turn(connection, key, Turn.REOPEN, act_on(), Clocks())
+
+    store.write(change)
+
+
 def test_a_second_push_of_the_same_demand_does_nothing(store: Store) -> None:
     def change(connection: Connection) -> None:
         key = new_demand(connection)

@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from matcher.store import audit, marketplace
+from sqlalchemy import Connection
+
+from matcher.store import audit, enterprises, marketplace
 from matcher.store.clock import PinnedClock
 from matcher.store.store import open_store
 from tests.conftest import FreshDatabase
@@ -44,3 +48,35 @@ def test_processes_that_open_and_write_one_database_at_once_keep_one_whole_chain
         }
     finally:
         opened.close()
+
+
+def test_changes_of_one_row_before_and_after_the_audit_entry_never_wait_for_each_other(
+    tmp_path: Path, fresh_database: FreshDatabase
+) -> None:
+    url = fresh_database(tmp_path)
+    stores = [open_store(url, PinnedClock(day=date(2026, 10, 31))) for _ in range(2)]
+    entry = audit.Entry(actor="a", action="b", subject="c", detail={})
+    half_way = threading.Barrier(2)
+
+    def switch(connection: Connection) -> None:
+        enterprises.set_personalisation(connection, "U", False, stores[0].clock.now())
+
+    def seal(connection: Connection) -> None:
+        audit.append(connection, entry, stores[0].clock.now())
+
+    def change(connection: Connection, *steps) -> None:  # type: ignore[no-untyped-def]
+        steps[0](connection)
+        with suppress(threading.BrokenBarrierError):
+            half_way.wait(2)  # both are here at once only where neither waits for the other at the start
+        steps[1](connection)
+
+    try:
+        stores[0].write(switch)
+        first = stores[0].submit(lambda connection: change(connection, switch, seal))
+        second = stores[1].submit(lambda connection: change(connection, seal, switch))
+        first.result(30)
+        second.result(30)
+        assert stores[0].read(audit.verify) is None
+    finally:
+        for each in stores:
+            each.close()

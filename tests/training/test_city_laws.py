@@ -14,6 +14,7 @@ from training.city.build import build
 from training.city.codes import social_credit_codes
 from training.city.enterprises import found_enterprises
 from training.city.listing import EXPLORE, SWAP, draw_lists
+from training.city.luck import Luck
 from training.city.parameters import WORLDS, UnknownWorldError, world_named
 from training.city.queues import LAPSE_DAYS, File, Queues
 
@@ -111,7 +112,7 @@ def file(number: int, demand: int, *, approve: bool, day: date, key: float | Non
 
 
 def test_a_full_queue_reviews_two_of_five_and_the_rest_wait() -> None:
-    queues = Queues(capacity=np.array([2]), rng=np.random.default_rng(0))
+    queues = Queues(capacity=np.array([2]), luck=Luck(0))
     day = date(2026, 3, 2)
     files = [file(i, demand=i, approve=False, day=day) for i in range(5)]
     for one in files:
@@ -123,7 +124,7 @@ def test_a_full_queue_reviews_two_of_five_and_the_rest_wait() -> None:
 
 
 def test_a_file_passes_the_queue_where_the_institution_wants_it_first() -> None:
-    queues = Queues(capacity=np.array([1]), rng=np.random.default_rng(0))
+    queues = Queues(capacity=np.array([1]), luck=Luck(0))
     day = date(2026, 3, 2)
     patient, wanted = (file(i, i, approve=False, day=day, key=day.toordinal() - 5.0 * i) for i in range(2))
     queues.enter(patient)
@@ -133,7 +134,7 @@ def test_a_file_passes_the_queue_where_the_institution_wants_it_first() -> None:
 
 
 def test_once_an_enterprise_is_funded_its_other_files_are_withdrawn_unreviewed() -> None:
-    queues = Queues(capacity=np.array([9]), rng=np.random.default_rng(0))
+    queues = Queues(capacity=np.array([9]), luck=Luck(0))
     day = date(2026, 3, 2)
     files = [file(i, demand=7, approve=True, day=day) for i in range(6)]
     for one in files:
@@ -145,7 +146,7 @@ def test_once_an_enterprise_is_funded_its_other_files_are_withdrawn_unreviewed()
 
 
 def test_a_file_that_waited_too_long_is_never_reviewed() -> None:
-    queues = Queues(capacity=np.array([9]), rng=np.random.default_rng(0))
+    queues = Queues(capacity=np.array([9]), luck=Luck(0))
     old = file(0, 0, approve=True, day=date(2026, 1, 1))
     queues.enter(old)
     queues.work(date.fromordinal(date(2026, 1, 1).toordinal() + LAPSE_DAYS + 1), workdays=1)
@@ -153,7 +154,7 @@ def test_a_file_that_waited_too_long_is_never_reviewed() -> None:
 
 
 def test_nobody_but_the_city_and_evaluation_names_the_truth() -> None:
-    allowed = {"evaluate", "market_report", "offpolicy"}
+    allowed = {"evaluate", "offpolicy"}
     for room in ("api", "features", "matcher", "training"):
         for path in (ROOT / room).rglob("*.py"):
             parts = path.relative_to(ROOT).parts

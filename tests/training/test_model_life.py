@@ -14,7 +14,7 @@ from training.evaluate import HeldOut, evaluate, held_out_pairs
 from training.gate import CALIBRATION_BOUNDS
 from training.plots import pictures
 from training.promote import Ruling, judge
-from training.record import Record, Run
+from training.record import Record, Report, Run
 
 pytestmark = [
     pytest.mark.xdist_group("model_life"),
@@ -136,3 +136,30 @@ def test_nobody_in_service_is_no_champion_to_lose_against(history: History, worl
     found = judge(history, world, tmp_path, folder.name, None)
     assert found.champion == ""
     assert next(each for each in found.gates if each.name == "ranking").value == 0.0
+
+
+def test_a_run_without_a_bundle_is_kept_step_by_step_in_an_experiment_of_its_own(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+    record = Record(tmp_path)
+    report = Report(
+        experiment="credit-matcher-loop",
+        name="loop",
+        parameters={"world": "drifting", "sizes": {"products": 40}},
+        series={"funded.retrained": [3.0, 5.0]},
+        documents={"loop.json": {"simulated": True}},
+        pictures={"loop.png": Figure()},
+    )
+    run = record.keep_report(report)
+    client = MlflowClient(record.uri)
+    data = client.get_run(run).data
+    assert data.params == {"world": "drifting", "sizes.products": "40"}
+    assert [(each.step, each.value) for each in client.get_metric_history(run, "funded.retrained")] == [
+        (0, 3.0),
+        (1, 5.0),
+    ]
+    kept = tmp_path / "mlflow" / run / "artifacts"
+    assert json.loads((kept / "loop.json").read_text()) == {"simulated": True}
+    assert (kept / "pictures" / "loop.png").is_file()
+    assert record.aliases() == {}

@@ -19,6 +19,8 @@ from training.dealings import lines_of
 from training.effects import Evidence, effects_by_month
 from training.evaluate import evaluate, verdict
 from training.fit import Fitted, Settings, Size, fit
+from training.market_city import scored
+from training.market_trial import month_of, trial
 from training.train import bundle_of, card
 
 pytestmark = pytest.mark.xdist_group("small_world")
@@ -155,3 +157,17 @@ def test_a_world_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None
 def test_an_oracle_scores_its_own_truth_perfectly() -> None:
     chance = np.array([0.1, 0.9, 0.4])
     assert metrics.ndcg(np.zeros(3, dtype=int), chance, chance) == 1.0
+
+
+def test_a_held_out_month_becomes_a_market_of_trained_scores(world: Path, history: History, ranker: Ranker) -> None:
+    market = scored(world, history, ranker)
+    later = month_of(market, 1)
+    admitted = later.apply > 0
+    assert set(np.unique(market.month)) == {0, 1}
+    assert np.array_equal(admitted, later.true_apply > 0)
+    assert not np.array_equal(later.apply, later.true_apply)
+    assert market.reviews.shape == (len(history.catalog.institution_list), history.months - 2)
+    assert (market.reviews <= market.true_capacity[:, None]).all()
+    assert (market.reviews.sum(axis=1) <= market.files.sum(axis=1)).all()
+    assert (np.diff(market.examination) <= 0).all()
+    assert trial(market)["methods"]["prices"]["funded"] > 0

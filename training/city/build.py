@@ -24,7 +24,7 @@ from training.city.enterprises import Ints, found_enterprises
 from training.city.holdings import hold
 from training.city.institutions import open_institutions
 from training.city.invoices import invoice_table
-from training.city.log import live
+from training.city.log import Admit, live
 from training.city.panel import live_through
 from training.city.parameters import DEMAND_MONTH_0, FIRST_DAY, HOLD_OUT_FIRST_DAY, LAST_DAY, MONTHS, World, world_named
 from training.city.records import credit_frame, event_frames, monthly_frames
@@ -84,6 +84,15 @@ def build(
 
 
 def _build(directory: Path, world: World, seed: int, sizes: dict[str, int], step: Callable[[str], None]) -> None:
+    city = found(directory, world, seed, sizes, step)
+    log = live(city, admitter(directory, city), lambda: step("log"))
+    _write_log(directory, city, log)
+    write_manifest(directory, world, seed, sizes)
+    step("written")
+
+
+def found(directory: Path, world: World, seed: int, sizes: dict[str, int], step: Callable[[str], None]) -> City:
+    """Found a city, its records of every source written down, nothing shown to anybody yet."""
     people = found_enterprises(world, sizes["enterprises"], seed)
     panel = live_through(world, people, seed)
     holdings = hold(world, people, seed)
@@ -94,7 +103,7 @@ def _build(directory: Path, world: World, seed: int, sizes: dict[str, int], step
         "invoices": invoice_table(people, panel, holdings, seed),
     }
     for source, frame in frames.items():
-        _write(source_table(SOURCES[source], frame), directory / "sources" / f"{source}.parquet")
+        write_table(source_table(SOURCES[source], frame), directory / "sources" / f"{source}.parquet")
     step("records")
     institutions = open_institutions(sizes["institutions"], seed)
     city = City(
@@ -109,13 +118,10 @@ def _build(directory: Path, world: World, seed: int, sizes: dict[str, int], step
         seed=seed,
     )
     step("market")
-    log = live(city, _admitter(directory, city), lambda: step("log"))
-    _write_log(directory, city, log)
-    _write_manifest(directory, world, seed, sizes)
-    step("written")
+    return city
 
 
-def _admitter(directory: Path, city: City) -> Callable[[int, Ints], npt.NDArray[np.int8]]:
+def admitter(directory: Path, city: City) -> Admit:
     """Verdicts from profiles as known on the first day of each month, loans of the log so far included."""
     catalog = open_catalogue(city.institutions, city.marketplace)
     _write_credit(directory, city)
@@ -133,26 +139,33 @@ def _admitter(directory: Path, city: City) -> Callable[[int, Ints], npt.NDArray[
 
 def _write_credit(directory: Path, city: City) -> None:
     frame = credit_frame(city.enterprises, city.panel, city.holdings, city.seed)
-    _write(source_table(SOURCES["credit"], frame), directory / "sources" / "credit.parquet")
+    write_table(source_table(SOURCES["credit"], frame), directory / "sources" / "credit.parquet")
+
+
+def write_catalogue(directory: Path, city: City, log: Log) -> None:
+    """Write the catalogue with what each institution can review."""
+    for record, capacity in zip(city.institutions.records, log.capacity, strict=True):
+        record["reviews_per_month"] = int(capacity)
+    (directory / "catalog.json").write_bytes(catalogue_bytes(city.institutions, city.marketplace))
 
 
 def _write_log(directory: Path, city: City, log: Log) -> None:
     _write_credit(directory, city)
-    for record, capacity in zip(city.institutions.records, log.capacity, strict=True):
-        record["reviews_per_month"] = int(capacity)
-    (directory / "catalog.json").write_bytes(catalogue_bytes(city.institutions, city.marketplace))
-    _write(demand_table(city.demands, city.enterprises), directory / "demands.parquet")
-    _write(pa.concat_tables(log.exposures), directory / "exposures.parquet")
-    _write(application_table(city, log), directory / "applications.parquet")
-    _write(officer_table(city, log), directory / "officers.parquet")
+    write_catalogue(directory, city, log)
+    write_table(demand_table(city.demands, city.enterprises), directory / "demands.parquet")
+    write_table(pa.concat_tables(log.exposures), directory / "exposures.parquet")
+    write_table(application_table(city, log), directory / "applications.parquet")
+    write_table(officer_table(city, log), directory / "officers.parquet")
     write_truth(directory, pa.concat_tables(log.pairs), city.world.examination, city.enterprises)
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table as every file of a world is written."""
     pq.write_table(table, path, row_group_size=100_000)
 
 
-def _write_manifest(directory: Path, world: World, seed: int, sizes: dict[str, int]) -> None:
+def write_manifest(directory: Path, world: World, seed: int, sizes: dict[str, int]) -> None:
+    """Write what a world is and the digest of its files."""
     manifest = {
         "simulated": True,
         "world": world.name,

@@ -1,6 +1,7 @@
 """The log: month by month lists are drawn and read, day by day files queue, are decided, paid out and paid back."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -14,8 +15,9 @@ from training.city.approval import Judgement, Lending, judge_files, meet_targets
 from training.city.enterprises import DIVISIONS, Floats, Ints
 from training.city.institutions import KINDS
 from training.city.listing import draw_lists
+from training.city.luck import Luck
 from training.city.outcomes import Loan, Loans
-from training.city.parameters import DEMAND_MONTH_0, HOLD_OUT_FIRST_DAY, MONTHS, stream
+from training.city.parameters import DEMAND_MONTH_0, HOLD_OUT_FIRST_DAY, MONTHS
 from training.city.queues import File, Queues
 from training.city.reading import read_lists
 from training.city.state import state_of
@@ -26,27 +28,68 @@ Admit = Callable[[int, Ints], npt.NDArray[np.int8]]
 
 def live(city: City, admit: Admit, month_done: Callable[[], None]) -> Log:
     """Simulate the twelve months of demands; the panel's credit columns take up the loans."""
-    rng = stream(city.seed, 20)
-    popularity = np.zeros((len(DIVISIONS), len(city.marketplace)))
-    opening = np.nonzero(city.demands.month == DEMAND_MONTH_0)[0]
-    verdict = admit(DEMAND_MONTH_0, opening)
-    log, queues, intercept = _open(city, opening, verdict > 0)
+    life = Life(city, admit, Luck(city.seed))
     for month in range(DEMAND_MONTH_0, len(MONTHS)):
-        rows = np.nonzero(city.demands.month == month)[0]
-        verdict = verdict if month == DEMAND_MONTH_0 else admit(month, rows)
-        judgement = _judge(city, log.lending, rows, month)
-        logit = _apply(city, rows, intercept)
-        lists = draw_lists(rng, _old_score(rng, city, rows, popularity), verdict > 0)
-        read_lists(rng, city, log, rows, lists, logit, judgement, popularity)
-        _work_month(city, log, queues, month)
+        arrivals = life.begin(month, admit)
+        life.serve(arrivals, life.old_score(arrivals))
         if MONTHS[month].date() >= HOLD_OUT_FIRST_DAY:
-            log.pairs.append(_pairs(city, rows, verdict, logit, judgement))
+            life.log.pairs.append(life.pairs(arrivals))
         month_done()
-    log.reviewed = queues.reviewed
-    return log
+    life.log.reviewed = life.queues.reviewed
+    return life.log
 
 
-def _open(city: City, rows: Ints, admitted: npt.NDArray[np.bool_]) -> tuple[Log, Queues, float]:
+@dataclass(frozen=True, kw_only=True)
+class Arrivals:
+    """The demands of one month, and what is true of each with every product: (demands, products)."""
+
+    month: int
+    rows: Ints
+    verdict: npt.NDArray[np.int8]
+    logit: Floats
+    judgement: Judgement
+
+
+class Life:
+    """A city lived through month by month, each month served by whatever lists it is given."""
+
+    def __init__(self, city: City, admit: Admit, luck: Luck) -> None:
+        self.city, self.luck = city, luck
+        self.popularity = np.zeros((len(DIVISIONS), len(city.marketplace)))
+        opening = np.nonzero(city.demands.month == DEMAND_MONTH_0)[0]
+        self._first = admit(DEMAND_MONTH_0, opening)
+        self.log, self._intercept = _open(city, opening, self._first > 0)
+        self.queues = Queues(capacity=self.log.capacity, luck=luck)
+
+    def begin(self, month: int, admit: Admit) -> Arrivals:
+        """The demands that arrive in a month, with the verdicts of the published rules."""
+        rows = np.nonzero(self.city.demands.month == month)[0]
+        self.luck.turn(month, len(rows), len(self.city.marketplace))
+        return Arrivals(
+            month=month,
+            rows=rows,
+            verdict=self._first if month == DEMAND_MONTH_0 else admit(month, rows),
+            judgement=_judge(self.city, self.log.lending, rows, month),
+            logit=_apply(self.city, rows, self._intercept),
+        )
+
+    def old_score(self, arrivals: Arrivals) -> Floats:
+        """What the old list orders by: popularity in place, the hidden relationship, a clerk's taste."""
+        return _old_score(self.luck.listing, self.city, arrivals.rows, self.popularity)
+
+    def serve(self, arrivals: Arrivals, score: Floats) -> None:
+        """Show lists in order of a score, let them be read, and work the queues to the end of the month."""
+        lists = draw_lists(self.luck.listing, score, arrivals.verdict > 0)
+        known = arrivals.logit, arrivals.judgement, self.popularity
+        read_lists(self.luck, self.city, self.log, arrivals.rows, lists, *known)
+        _work_month(self.city, self.log, self.queues, arrivals.month)
+
+    def pairs(self, arrivals: Arrivals) -> pa.Table:
+        """The true chances of every admitted pair."""
+        return _pairs(self.city, arrivals)
+
+
+def _open(city: City, rows: Ints, admitted: npt.NDArray[np.bool_]) -> tuple[Log, float]:
     """Set intercepts and capacities from what the demands of the first month would do."""
     logit = _apply(city, rows, 0.0)
     intercept = settle_intercept(logit, admitted)
@@ -56,7 +99,7 @@ def _open(city: City, rows: Ints, admitted: npt.NDArray[np.bool_]) -> tuple[Log,
     lending = meet_targets(lending, city.marketplace, plain, weight)
     capacity = _capacities(city, weight, admitted)
     log = Log(lending=lending, capacity=capacity, loans=Loans(panel=city.panel))
-    return log, Queues(capacity=capacity, rng=stream(city.seed, 21)), intercept
+    return log, intercept
 
 
 def _sigmoid(x: Floats) -> Floats:
@@ -117,23 +160,23 @@ def _work_month(city: City, log: Log, queues: Queues, month: int) -> None:
             queues.enter(file)
         if day.weekday() < 5:
             for file in queues.work(day, workdays):
-                log.loans.pay_out(_loan(city, file))
+                log.loans.pay_out(_loan(city, queues.luck, file))
 
 
-def _loan(city: City, file: File) -> Loan:
-    rng = stream(city.seed, 22, file.application)
+def _loan(city: City, luck: Luck, file: File) -> Loan:
+    rng = luck.loan(file.application, file.demand, file.product)
     return Loan.draw(rng, city.enterprises, city.demands, city.marketplace, file)
 
 
-def _pairs(city: City, rows: Ints, verdict: npt.NDArray[np.int8], logit: Floats, judgement: Judgement) -> pa.Table:
-    d, j = np.nonzero(verdict > 0)
+def _pairs(city: City, arrivals: Arrivals) -> pa.Table:
+    d, j = np.nonzero(arrivals.verdict > 0)
     ids = np.array([p["product_id"] for p in city.marketplace.products], dtype=object)
     return pa.table(
         {
-            "demand_id": pa.array(city.demands.demand_id[rows[d]], pa.string()),
+            "demand_id": pa.array(city.demands.demand_id[arrivals.rows[d]], pa.string()),
             "product_id": pa.array(ids[j], pa.string()),
-            "p_apply": pa.array(_sigmoid(logit[d, j])),
-            "p_approve": pa.array(judgement.chance[d, j]),
-            "verdict": pa.array(verdict[d, j]),
+            "p_apply": pa.array(_sigmoid(arrivals.logit[d, j])),
+            "p_approve": pa.array(arrivals.judgement.chance[d, j]),
+            "verdict": pa.array(arrivals.verdict[d, j]),
         }
     )

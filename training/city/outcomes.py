@@ -9,7 +9,7 @@ from training.city.catalogue import Marketplace
 from training.city.demands import Demands
 from training.city.enterprises import Enterprises
 from training.city.panel import Panel
-from training.city.parameters import LAST_DAY, MONTHS, RECORD_MONTHS
+from training.city.parameters import MONTHS, RECORD_MONTHS
 from training.city.queues import File
 
 
@@ -53,14 +53,13 @@ class Loan:
             on_balance=product["kind"] in {"loan", "lease"},
         )
 
-    @property
-    def outcome(self) -> str:
-        """State on the last day."""
-        if self.disbursed_on > LAST_DAY:
+    def outcome_on(self, day: date) -> str:
+        """State on a day."""
+        if self.disbursed_on > day:
             return "none"
-        if self.default_on is not None and self.default_on <= LAST_DAY:
+        if self.default_on is not None and self.default_on <= day:
             return "defaulted"
-        return "repaid" if self.matures_on <= LAST_DAY else "outstanding"
+        return "repaid" if self.matures_on <= day else "outstanding"
 
 
 @dataclass(kw_only=True)

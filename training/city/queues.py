@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from training.city.luck import Luck
+
 LAPSE_DAYS = 30
 """A file waiting longer is never reviewed."""
 
@@ -34,7 +36,7 @@ class Queues:
     """The queues of all institutions; ``capacity`` is reviews a month."""
 
     capacity: np.ndarray
-    rng: np.random.Generator
+    luck: Luck
     funded: dict[int, date] = field(default_factory=dict)
     waiting: list[list[tuple[float, int, File]]] = field(default_factory=list)
     reviewed: dict[tuple[int, date], int] = field(default_factory=dict)
@@ -55,12 +57,12 @@ class Queues:
         for bank, queue in enumerate(self.waiting):
             if queue:
                 left = int(self.capacity[bank]) - self.reviewed.get((bank, period), 0)
-                self._review(bank, queue, day, min(left, self._quota(bank, workdays)), paid)
+                self._review(bank, queue, day, min(left, self._quota(bank, day, workdays)), paid)
         return paid
 
-    def _quota(self, bank: int, workdays: int) -> int:
+    def _quota(self, bank: int, day: date, workdays: int) -> int:
         share = self.capacity[bank] / workdays
-        return int(share) + int(self.rng.random() < share - int(share))
+        return int(share) + int(self.luck.quota(bank, day.toordinal()) < share - int(share))
 
     def _review(self, bank: int, queue: list[tuple[float, int, File]], day: date, quota: int, paid: list[File]) -> None:
         held = []
@@ -76,9 +78,11 @@ class Queues:
             period = day.replace(day=1)
             self.reviewed[bank, period] = self.reviewed.get((bank, period), 0) + 1
             file.reviewed_on = day
-            if file.approve and self.rng.random() < 0.93:
-                self.funded[file.demand] = day
-                file.disbursed_on = day + timedelta(days=1 + file.days // 2 + int(self.rng.exponential(2.5)))
-                paid.append(file)
+            if file.approve:
+                rng = self.luck.signing(file.demand, file.product)
+                if rng.random() < 0.93:
+                    self.funded[file.demand] = day
+                    file.disbursed_on = day + timedelta(days=1 + file.days // 2 + int(rng.exponential(2.5)))
+                    paid.append(file)
         for entry in held:
             heapq.heappush(queue, entry)

@@ -11,6 +11,7 @@ from training.city.actors import City, Log
 from training.city.approval import Judgement
 from training.city.enterprises import Floats, Ints
 from training.city.listing import Lists
+from training.city.luck import Luck
 from training.city.parameters import LAST_DAY, MAX_APPLICATIONS, stream
 from training.city.queues import File
 from training.city.ties import is_main
@@ -20,7 +21,7 @@ CLICK_LIFT = 1.3
 
 
 def read_lists(
-    rng: np.random.Generator,
+    luck: Luck,
     city: City,
     log: Log,
     rows: Ints,
@@ -33,13 +34,13 @@ def read_lists(
     here = lists.product >= 0
     product = np.maximum(lists.product, 0)
     line = np.arange(len(rows))[:, None]
-    seen = here & (rng.random(here.shape) < np.array(city.world.examination)[None, : here.shape[1]])
+    seen = here & (luck.looks(product) < np.array(city.world.examination)[None, : here.shape[1]])
     p = 1 / (1 + np.exp(-logit[line, product]))
     p_click = 1 / (1 + np.exp(-(logit[line, product] + CLICK_LIFT)))
-    clicked = seen & (rng.random(here.shape) < p_click)
-    applied = clicked & (rng.random(here.shape) < p / p_click)
+    clicked = seen & (luck.clicks(product) < p_click)
+    applied = clicked & (luck.applies(product) < p / p_click)
     applied &= np.cumsum(applied, axis=1) <= MAX_APPLICATIONS
-    delay = np.minimum(rng.geometric(0.45, here.shape) - 1, 10)
+    delay = np.minimum(luck.delays(product) - 1, 10)
     published = city.demands.published_on[rows].astype("datetime64[D]")
     shown = np.broadcast_to(published[:, None], here.shape)
     on = shown + delay.astype("timedelta64[D]")
@@ -64,11 +65,11 @@ def read_lists(
     )
     division = city.enterprises.division[city.demands.enterprise[rows]]
     np.add.at(popularity, (np.broadcast_to(division[:, None], here.shape)[clicked], product[clicked]), 1.0)
-    _send_files(rng, city, log, rows, np.argwhere(applied), product, on, judgement)
+    _send_files(luck, city, log, rows, np.argwhere(applied), product, on, judgement)
 
 
 def _send_files(
-    rng: np.random.Generator,
+    luck: Luck,
     city: City,
     log: Log,
     rows: Ints,
@@ -77,8 +78,9 @@ def _send_files(
     on: npt.NDArray[np.datetime64],
     judgement: Judgement,
 ) -> None:
-    approve = rng.random(len(hits)) < judgement.chance[hits[:, 0], product[hits[:, 0], hits[:, 1]]]
-    keys = _priority(rng, city, rows, hits, product, judgement)
+    line, sent = hits[:, 0], product[hits[:, 0], hits[:, 1]]
+    approve = luck.approvals(line, sent) < judgement.chance[line, sent]
+    keys = _priority(luck, city, rows, hits, product, judgement)
     for i, (d, k) in enumerate(hits):
         j = int(product[d, k])
         bank = int(city.marketplace.institution[j])
@@ -100,16 +102,14 @@ def _send_files(
         )
 
 
-def _priority(
-    rng: np.random.Generator, city: City, rows: Ints, hits: Ints, product: Ints, judgement: Judgement
-) -> Floats:
+def _priority(luck: Luck, city: City, rows: Ints, hits: Ints, product: Ints, judgement: Judgement) -> Floats:
     """Days by which a file passes others; what counts differs between institutions."""
     d, j = hits[:, 0], product[hits[:, 0], hits[:, 1]]
     bank = city.marketplace.institution[j]
     good = judgement.points[d].sum(axis=1)
     small = -np.log(city.demands.amount_cny[rows[d]] / 1e6)
     customer = is_main(city.ties, city.demands.enterprise[rows[d]], len(city.institutions))[np.arange(len(d)), bank]
-    online = city.marketplace.listed("online", "tags")[j] & (rng.random(len(d)) < city.world.online_first)
+    online = city.marketplace.listed("online", "tags")[j] & (luck.online(d, j) < city.world.online_first)
     way = stream(city.seed, 15).integers(0, 3, len(city.institutions))[bank]
     mixed = np.choose(way, [0 * good, 3.0 * good, 4.0 * small])
     by_world = {"mixed": mixed, "quality": 5.0 * good, "customers": 15.0 * customer, "fifo": 0 * good}

@@ -37,14 +37,14 @@ def _array(values: pd.Series, kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind, from_pandas=True)
 
 
-def application_table(city: City, log: Log) -> pa.Table:
-    """One row per application as known on the last day; never reviewed is not refused."""
-    files, loans = log.files, log.loans.by_application
+def application_table(city: City, log: Log, until: date = LAST_DAY) -> pa.Table:
+    """One row per application made up to a day, as known on it; never reviewed is not refused."""
+    files, loans = [f for f in log.files if f.applied_on <= until], log.loans.by_application
     banks = [str(r["institution_id"]) for r in city.institutions.records]
     products = [str(p["product_id"]) for p in city.marketplace.products]
     paid = [loans.get(f.application) for f in files]
-    known = [loan if loan is not None and loan.disbursed_on <= LAST_DAY else None for loan in paid]
-    ended = [None if loan is None or loan.matures_on > LAST_DAY else loan.matures_on for loan in known]
+    known = [loan if loan is not None and loan.disbursed_on <= until else None for loan in paid]
+    ended = [None if loan is None or loan.matures_on > until else loan.matures_on for loan in known]
     rates = [(float(str(p["rate_low"])) + float(str(p["rate_high"]))) / 2 for p in city.marketplace.products]
     return pa.table(
         {
@@ -70,7 +70,7 @@ def application_table(city: City, log: Log) -> pa.Table:
             ),
             "disbursed_on": pa.array([loan.disbursed_on if loan else None for loan in known], pa.date32()),
             "matured_on": pa.array(ended, pa.date32()),
-            "outcome": pa.array([loan.outcome if loan else "none" for loan in known], pa.string()),
+            "outcome": pa.array([loan.outcome_on(until) if loan else "none" for loan in known], pa.string()),
         }
     )
 
