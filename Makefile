@@ -1,4 +1,4 @@
-# make run | test | check | fix | bench | train | fuzz : each works on a fresh machine that has Python 3.11+ and make.
+# make run | test | check | fix | bench | train | notebooks | fuzz : each works on a fresh machine that has Python 3.11+ and make.
 SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(if $(shell $(name) -c "import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,13))" 2>/dev/null && echo yes),$(name))))
 BIN := .venv/bin
@@ -6,7 +6,7 @@ READY := .venv/.ready
 export MATCHER_HOME ?= $(CURDIR)/.local
 export PYTHONUNBUFFERED = 1
 
-.PHONY: run test check fix bench train fuzz clean
+.PHONY: run test check fix bench train notebooks fuzz clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.lock pyproject.toml
@@ -43,6 +43,9 @@ bench: $(READY)
 
 train: $(READY)
 	@$(BIN)/matcher-train train
+
+notebooks: $(READY)
+	@$(BIN)/python -m tests.notebooks.execution
 
 # Different cases every time, some twenty minutes: FUZZ_EXAMPLES=1000 make fuzz for a night.
 fuzz: $(READY)
