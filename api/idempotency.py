@@ -33,13 +33,13 @@ class Outcome:
     change
         May give the answer itself, where only the transaction knows it.
     kept
-        What a replay is answered, where the answer itself holds a secret that must not be kept.
+        What a replay is answered, or what makes it of the answer, where that holds a secret that must not be kept.
     """
 
     status: int
     answer: bytes
     change: Callable[[Connection], bytes | None]
-    kept: bytes | None = None
+    kept: bytes | Callable[[bytes], bytes] | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -112,7 +112,7 @@ async def _first(
             key=key,
             fingerprint=fingerprint,
             status=outcome.status,
-            answer=answer if outcome.kept is None else outcome.kept,
+            answer=_kept(outcome, answer),
         )
         idempotency.keep(connection, kept, now)
         return answer
@@ -124,6 +124,12 @@ async def _first(
             raise _in_flight() from None
         raise
     return _response(outcome.status, answer, outcome.headers)
+
+
+def _kept(outcome: Outcome, answer: bytes) -> bytes:
+    if outcome.kept is None:
+        return answer
+    return outcome.kept if isinstance(outcome.kept, bytes) else outcome.kept(answer)
 
 
 def _replayed(known: idempotency.Answered, fingerprint: str) -> Response:

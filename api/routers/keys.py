@@ -1,8 +1,8 @@
 """Keys of callers, looked after by the administrator: made, listed, replaced, taken away. A key is seen once."""
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import AwareDatetime, ConfigDict, Field, StrictInt, model_validator
 from sqlalchemy import Connection
@@ -104,22 +104,15 @@ async def rotate(request: Request, key_id: KeyId, caller: Admin) -> Response:
     instance = instance_of(request)
 
     async def work() -> idempotency.Outcome:
-        old = instance.store.read(lambda connection: keys.find(connection, key_id))
-        if old is None:
-            raise errors.not_found(NO_KEY)
         made = instance.keyring.rotation(key_id, actor=caller.name)
-        shown = _document(replace(old, key_id=made.key_id, expires_at=None, rotated_from=key_id))
 
-        def change(connection: Connection) -> None:
-            if not made.change(connection):
+        def change(connection: Connection) -> bytes:
+            row = keys.find(connection, made.key_id) if made.change(connection) else None
+            if row is None:
                 raise errors.not_found(NO_KEY)
+            return wire.encode(_document(row) | {"key": made.presented})
 
-        return idempotency.Outcome(
-            status=201,
-            answer=wire.encode(shown | {"key": made.presented}),
-            kept=wire.encode(shown | {"key": None}),
-            change=change,
-        )
+        return idempotency.Outcome(status=201, answer=b"", change=change, kept=_without_key)
 
     return await idempotency.once(request, b"", caller, instance.in_flight, instance.store, work)
 
@@ -131,6 +124,10 @@ async def revoke(request: Request, key_id: KeyId, caller: Admin) -> Response:
     if not instance.keyring.revoke(key_id, actor=caller.name):
         raise errors.not_found(NO_KEY)
     return Response(status_code=204)
+
+
+def _without_key(answer: bytes) -> bytes:
+    return wire.encode(msgspec.json.decode(answer) | {"key": None})
 
 
 def _document(row: keys.KeyRow) -> dict[str, Any]:
