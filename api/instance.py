@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Lock
 
 from api.archive import Archive, NoSuchVersionError
-from api.dealings import DealingsBook, open_dealings
 from api.idempotency import InFlight
 from api.keyring import Keyring
 from api.lead_book import LeadBook
@@ -16,6 +15,7 @@ from api.profiles import ProfileBook, open_profiles
 from api.settings import Settings
 from api.world import World, load_officers, load_world, names, open_world
 from matcher.catalog import Catalog
+from matcher.dealings_book import DealingsBook, open_dealings
 from matcher.market import PriceTable, PriceTableError
 from matcher.matching import Matcher, Versions
 from matcher.policy import Rulebook, default_rulebook
@@ -99,7 +99,7 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
         step("catalogue, law and prices")
         profiles = open_profiles(world, settings.matcher_home / "profiles")
         step("profiles")
-        dealings = open_dealings(world)
+        dealings = open_dealings(world.directory)
         step("earlier dealings")
     except BaseException:
         store.close()
