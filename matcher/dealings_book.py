@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from features.dealings import SETTLED_DAYS, Dealings, Line
+from matcher.market import Files
 from matcher.store import dealings
 from matcher.store.dealings import Dealing
 
@@ -99,20 +100,26 @@ class DealingsBook:
             told[at] = name in keys[codes[demand[at]]]
         return told
 
-    def files(self, connection: Connection, institution_of: Mapping[str, str], as_of: date) -> "Files":
-        """Every application known on a day, the log's and the store's, to institutions that can be named.
+    def files(self, connection: Connection, institution_of: Mapping[str, str], as_of: date) -> Files:
+        """Every application known before a day, the log's and the store's, to institutions that can be named.
 
         Parameters
         ----------
         institution_of
             Institution of each product.
         """
-        kept = [each for each in dealings.files_of(connection) if each.applied_on is not None]
+        return self._files(dealings.files_of(connection), institution_of, as_of)
+
+    def logged_files(self, institution_of: Mapping[str, str], as_of: date) -> Files:
+        """Every application of the log known before a day, where nothing came after the log."""
+        return self._files([], institution_of, as_of)
+
+    def _files(self, kept: Sequence[Dealing], institution_of: Mapping[str, str], as_of: date) -> Files:
         known = {(each.demand_id, each.product_id) for each in kept}
-        sent = np.flatnonzero(self.applied_on <= np.datetime64(as_of, "D")).tolist()
+        sent = np.flatnonzero(~np.isnat(self.applied_on)).tolist()
         logged = (self._logged(row) for row in sent)
         every = [*kept, *(each for each in logged if (each.demand_id, each.product_id) not in known)]
-        return files_of([each for each in every if each.product_id in institution_of], institution_of)
+        return files_of([each for each in every if each.product_id in institution_of], institution_of, as_of)
 
     def _logged(self, row: int) -> Dealing:
         days = (self.shown_on[row].item(), self.applied_on[row].item(), self.decided_on[row].item())
@@ -165,6 +172,27 @@ def as_known(dealing: Dealing, as_of: date) -> Line | None:
         shown=shown,
         applied=applied or decided,
         approved=dealing.approved if decided else None,
+    )
+
+
+def files_of(every: Sequence[Dealing], institution_of: Mapping[str, str], as_of: date) -> Files:
+    """The applications among dealings as known before a day: an approval makes a demand's other files needless."""
+    sent = [each for each in every if each.applied_on is not None and each.applied_on < as_of]
+    decided = [each.decided_on if each.decided_on is not None and each.decided_on < as_of else None for each in sent]
+    needless: dict[str, date] = {}
+    for each, day in zip(sent, decided, strict=True):
+        if day is not None and each.approved:
+            needless[each.demand_id] = min(day, needless.get(each.demand_id, day))
+    applied, reviewed, ended = (
+        np.array(days, dtype="datetime64[D]")
+        for days in ([each.applied_on for each in sent], decided, [needless.get(each.demand_id) for each in sent])
+    )
+    return Files(
+        institution_id=[institution_of[each.product_id] for each in sent],
+        product_id=[each.product_id for each in sent],
+        applied_on=applied,
+        reviewed_on=reviewed,
+        needless_on=ended,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select, true
 
 from matcher.store.tables import demands
 from matcher.store.tables_platform import events, leads
@@ -43,11 +43,19 @@ def dealings_behind(connection: Connection, codes: Sequence[str]) -> dict[str, l
     """The same of many enterprises at once; those of whom nothing is kept are not named."""
     found: dict[str, dict[tuple[str, str], Dealing]] = {}
     for first in range(0, len(codes), _AT_ONCE):
-        _read(connection, codes[first : first + _AT_ONCE], found)
+        _read(connection, demands.c.uscc.in_(codes[first : first + _AT_ONCE]), found)
     return {uscc: list(own.values()) for uscc, own in found.items()}
 
 
-def _read(connection: Connection, codes: Sequence[str], found: dict[str, dict[tuple[str, str], Dealing]]) -> None:
+def files_of(connection: Connection) -> list[Dealing]:
+    """Everything kept of everybody that was applied for or decided, in no particular order."""
+    found: dict[str, dict[tuple[str, str], Dealing]] = {}
+    _read(connection, true(), found)
+    every = (each for own in found.values() for each in own.values())
+    return [each for each in every if each.applied_on is not None or each.decided_on is not None]
+
+
+def _read(connection: Connection, which: ColumnElement[bool], found: dict[str, dict[tuple[str, str], Dealing]]) -> None:
     happened = (
         select(
             demands.c.uscc,
@@ -58,7 +66,7 @@ def _read(connection: Connection, codes: Sequence[str], found: dict[str, dict[tu
             events.c.received_at,
         )
         .join(demands, demands.c.demand_id == events.c.demand_id)
-        .where(demands.c.uscc.in_(codes), events.c.type.in_(("exposed", "applied")), events.c.product_id.is_not(None))
+        .where(which, events.c.type.in_(("exposed", "applied")), events.c.product_id.is_not(None))
         .order_by(events.c.occurred_at.desc())
     )
     for row in connection.execute(happened):
@@ -70,7 +78,7 @@ def _read(connection: Connection, codes: Sequence[str], found: dict[str, dict[tu
     decided = (
         select(demands.c.uscc, leads.c.demand_id, leads.c.product_id, leads.c.state, leads.c.changed_at)
         .join(demands, demands.c.demand_id == leads.c.demand_id)
-        .where(demands.c.uscc.in_(codes), leads.c.state.in_((*_APPROVED, *_REFUSED)))
+        .where(which, leads.c.state.in_((*_APPROVED, *_REFUSED)))
     )
     for file in connection.execute(decided):
         own = found.setdefault(file.uscc, {})
