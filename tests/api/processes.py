@@ -33,6 +33,11 @@ class Running:
 
     process: BaseProcess
     port: int
+    start: Any
+
+    def go(self) -> None:
+        """Let it open the store."""
+        self.start.set()
 
     def kill(self) -> None:
         """End it as a power cut would; it is told nothing."""
@@ -54,12 +59,20 @@ class Running:
         self.gone()
 
 
-def launch(settings: Settings) -> Running:
-    """Start serving on a free port; not yet ready."""
-    port = free_port()
-    process = _CONTEXT.Process(target=_serve, args=(settings.model_dump(mode="json"), port), daemon=True)
+def launch(settings: Settings, *, waiting: bool = False) -> Running:
+    """Start serving on a free port; not yet ready.
+
+    Parameters
+    ----------
+    waiting
+        Touch nothing until ``go``.
+    """
+    port, start = free_port(), _CONTEXT.Event()
+    if not waiting:
+        start.set()
+    process = _CONTEXT.Process(target=_serve, args=(settings.model_dump(mode="json"), port, start), daemon=True)
     process.start()
-    return Running(process=process, port=port)
+    return Running(process=process, port=port, start=start)
 
 
 async def ready(running: Running) -> None:
@@ -91,7 +104,8 @@ def serving(settings: Settings, count: int) -> Iterator[list[Running]]:
             one.end()
 
 
-def _serve(stated: dict[str, Any], port: int) -> None:
+def _serve(stated: dict[str, Any], port: int, start: Any) -> None:
+    start.wait()
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
