@@ -24,7 +24,8 @@ from tests.api.writes import DONE, Effects, Write, jobs
 from tests.conftest import FreshDatabase
 
 pytestmark = pytest.mark.xdist_group("api")
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = {"sqlite": 20, "postgresql": 5}
+"""On PostgreSQL the server outlives our process: fewer kills show as much. ``KILLS`` in the environment overrides."""
 WRITES = 2_000
 CONNECTIONS = 64
 LATEST_KILL = 700
@@ -120,13 +121,16 @@ async def retry(running: Running, city: City, told: Round) -> list[tuple[Write, 
     return again
 
 
-def test_killed_twenty_times_amid_two_thousand_writes_nothing_acknowledged_is_lost_nor_half_done(city: City) -> None:
+def test_killed_twenty_times_amid_two_thousand_writes_nothing_acknowledged_is_lost_nor_half_done(
+    city: City, store_kind: str
+) -> None:
+    kills = int(os.environ.get("KILLS", KILLS[store_kind]))
     chance = random.Random(20)
     database = open_database(city.settings.database)
     totals: Counter[str] = Counter()
     running = launch(city.settings)
     asyncio.run(ready(running))
-    for number in range(KILLS):
+    for number in range(kills):
         since = time.monotonic()
         known = [(one, chance.choice(city.products)) for one in read(database, some_demands)]
         made = jobs(number, city.usccs, known, read(database, pushed), WRITES)
@@ -158,8 +162,8 @@ def test_killed_twenty_times_amid_two_thousand_writes_nothing_acknowledged_is_lo
         running.end()
     assert not [one.told() for one in read(database, agreements) if not one.holds]
     database.close()
-    print(f"[killed] {KILLS} kills: {dict(totals)}")
-    assert totals["cut_off"] >= KILLS
+    print(f"[killed] {kills} kills: {dict(totals)}")
+    assert totals["cut_off"] >= kills
 
 
 async def _all_pushed(database: Database) -> None:
