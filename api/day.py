@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -140,8 +140,8 @@ def play(settings: Settings, count: int, seed: int, say: Callable[[str], None], 
 class _Tally:
     reminded: int = 0
     late: int = 0
+    escalated: int = 0
     expired: int = 0
-    left: dict[str, int] = field(default_factory=dict)
 
 
 class _Stage:
@@ -173,6 +173,7 @@ class _Stage:
         if done is not None:
             self._tally.reminded += done.reminded
             self._tally.late += done.late
+            self._tally.escalated += done.escalated
             self._tally.expired += done.expired
         self._prepare(day)
         if day == _PLANNED_ON:
@@ -180,6 +181,10 @@ class _Stage:
         self._each(self.actors.publish, [story for story in self._stories if story.published_on == day])
         self._rest()
         self._each(lambda story: self.actors.work(story, day), self._stories)
+        if day == 0:
+            self.actors.invite()
+        elif day == 1:
+            self.actors.attend()
         self._rest()
 
     def agreements(self) -> tuple[list[Agreement], Books]:
@@ -221,6 +226,7 @@ class _Stage:
             "contacted": moved("contact"),
             "reminded": self._tally.reminded,
             "late": self._tally.late,
+            "escalated": self._tally.escalated,
             "late_moves": sum(bool(move.late) and move.before != move.after for move in books.moves),
             "returned": moved("return"),
             "reopened": moved("reopen"),
@@ -231,6 +237,7 @@ class _Stage:
             "repaid": moved("repayment"),
             "withdrawn": moved("withdraw"),
             "expired": self._tally.expired,
+            "meetings_held": self.ledger.met.get("attended", 0),
             "closed_meanwhile": sum(self.ledger.refused.values()),
             "consents_changed": len(self.ledger.granted),
             "audit_rows": len(books.audit),

@@ -22,6 +22,7 @@ from matcher.store.agreement import Agreement, agreement, same
 from matcher.store.books import Books
 from matcher.store.leads import lead_id_of
 
+_MET = ("attended", "absent")
 _STATES = {
     "claim": ("claimed",),
     "contact": ("contacted",),
@@ -51,7 +52,8 @@ def of_callers(ledger: Ledger, books: Books) -> list[Agreement]:
         for move in moves
         if move.actor.startswith("platform:") and move.institution_id is None and move.after in _TURNED
     ]
-    events = ((row.event_id, row.type, row.position, row.propensity) for row in books.events)
+    events = ((row.event_id, row.type, row.position, row.propensity) for row in books.events if row.type not in _MET)
+    met = Counter(row.type for row in books.events if row.type in _MET)
     sent = ((one.event_id, one.type, one.position, one.propensity) for one in ledger.events)
     kept = {row.recommendation_id: row.digest for row in books.recommendations}
     return [
@@ -75,6 +77,13 @@ def of_callers(ledger: Ledger, books: Books) -> list[Agreement]:
             "events accepted = events kept, positions and propensities included",
             len(ledger.events),
             same(sent, events, ("sent", "kept")),
+        ),
+        agreement(
+            "attendance_told",
+            "对接会出席＝入库事件",
+            "attendance of the matchmaking event = events kept",
+            sum(ledger.met.values()),
+            same(ledger.met.items(), met.items(), ("sent", "kept")),
         ),
         agreement(
             "recommendations_told",
@@ -169,6 +178,8 @@ def of_targets(wire: Wire, told: Mapping[str, Counted], ledger: Ledger, books: B
         for move in books.moves
         if move.lead_id and move.after in _SERVED and move.occurred_on.year == year
     }
+    served |= {row.uscc for row in books.events if row.type == "attended"}
+    held = Decimal(bool(ledger.met))
     paid = [one for one in ledger.moves if one.move == "disbursement" and one.day.startswith(str(year))]
     sure = open_ = Decimal(0)
     for one in paid:
@@ -179,6 +190,7 @@ def of_targets(wire: Wire, told: Mapping[str, Counted], ledger: Ledger, books: B
             open_ += Decimal(one.body["amount_cny"])
     return [
         _target(told["enterprises_served"], Decimal(len(served)), Decimal(len(served)), len(served), _SERVED_TEXT),
+        _target(told["matchmaking_events"], held, held, sum(ledger.met.values()), _HELD_TEXT),
         _target(told["mse_financing_cny"], sure, sure + open_, len(paid), _MSE_TEXT),
     ]
 
@@ -246,6 +258,7 @@ def _target(told: Counted, low: Decimal, high: Decimal, count: int, names: tuple
 
 
 _SERVED_TEXT = ("target_served", "年度目标：服务企业数＝流转记录", "target: enterprises served = the log")
+_HELD_TEXT = ("target_matchmaking", "年度目标：对接活动＝所办", "target: matchmaking events = the one held")
 _MSE_TEXT = (
     "target_mse_financing",
     "年度目标：小微融资额＝放款答复",

@@ -16,6 +16,7 @@ _CREATED = 201
 _MOST_APPLICATIONS = 2
 _COMPLETED_ON = 4
 """Day after its publication on which the enterprise has completed what a bank returned."""
+_MEETING = ("demand_id", "institution_id", "slot")
 _CONTACT = "contact_disclosure"
 
 
@@ -80,6 +81,7 @@ class Actors:
         self.ids: dict[int, str] = {}
         self._wire, self._ledger, self._clock = wire, ledger, clock
         self._reached: dict[int, list[str]] = {}
+        self._event: dict[str, Any] = {}
         self._ended: set[tuple[int, str]] = set()
 
     def publish(self, story: Story) -> None:
@@ -117,6 +119,22 @@ class Actors:
             for errand in story.errands(rank):
                 if errand.day == (REPAID_ON if day == REPAID_ON else since):
                     self._lead(story, bank, errand.move, errand.body)
+
+    def invite(self) -> None:
+        """Plan a matchmaking event of today: whom to invite, and who meets whom when."""
+        body = {"theme": "general", "day": self._clock.today().isoformat(), "tables": 4, "slots": 6}
+        made = self._wire.call("platform", "POST", "/v1/matchmaking-events/plan", {**body, "include_unknown": True})
+        self._event = made.json()
+
+    def attend(self) -> None:
+        """Say the day after who came to the matchmaking event: two of three did."""
+        met = [{name: one[name] for name in _MEETING} for one in self._event["schedule"]]
+        body = {"attended": [one for place, one in enumerate(met) if place % 3], "absent": met[::3]}
+        path = f"/v1/matchmaking-events/{self._event['matchmaking_event_id']}/attendance"
+        told = self._wire.call("platform", "POST", path, body).json()
+        if told["accepted"] != len(met):
+            raise UnexpectedAnswerError(f"attendance of {len(met)} meetings: {told}")
+        self._ledger.met = {name: len(each) for name, each in body.items()}
 
     def _look(self, story: Story, since: int) -> None:
         """See which institutions the demand reached, in that order; complete what was returned, in time."""

@@ -30,6 +30,7 @@ _COUNTS = {
     "contacted": "已联系 contacts",
     "reminded": "到期提醒 reminders",
     "late": "逾期 leads marked late",
+    "escalated": "逾期升级 escalated",
     "late_moves": "逾期后办理 moves made late",
     "returned": "退回补正 returned",
     "reopened": "重新打开 reopened",
@@ -40,6 +41,7 @@ _COUNTS = {
     "repaid": "还清 repaid",
     "withdrawn": "撤回 withdrawn",
     "expired": "过期 expired",
+    "meetings_held": "对接会洽谈 meetings held",
     "closed_meanwhile": "他行已放款等，409 moves too late, answered 409",
     "consents_changed": "授权变更 consents changed",
     "audit_rows": "审计记录 audit rows",
@@ -63,7 +65,7 @@ def day(
     if world is not None:
         settings = settings.model_copy(update={"matcher_city": world})
     ensure_city(settings)
-    configure("warning")
+    configure("warning")  # one line a request would bury the table
     with tempfile.TemporaryDirectory(prefix="matcher-day-") as kept:
         chosen = day_settings(settings, home or Path(kept), database)
         try:

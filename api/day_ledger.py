@@ -41,6 +41,8 @@ class Ledger:
         Digest of the bytes answered, by recommendation.
     refused
         Answers 409 of the state machine, by move.
+    met
+        Attendance accepted of the matchmaking event, by type of event.
     granted
         (enterprise, source, purpose, recipient) → whether the consent stands.
     """
@@ -50,6 +52,7 @@ class Ledger:
     recommendations: dict[str, str] = field(default_factory=dict)
     usccs: dict[str, str] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    met: dict[str, int] = field(default_factory=dict)
     granted: dict[tuple[str, str, str, str], bool] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 from matcher.demand_states import OPEN, State, standing
 from matcher.domain import Text
 from matcher.store.books import LOADED, Books, open_books
+from matcher.store.leads import ESCALATED
 
 _CLOCKED = {State.PUSHED, State.CLAIMED, State.CONTACTED, State.DUE_DILIGENCE}
 _PAID = {State.DISBURSED, State.REPAID}
@@ -171,12 +172,21 @@ def _leads_entering(books: Books, state: State) -> list[str]:
     ]
 
 
-def _late_marks(books: Books) -> list[str]:
-    return [str(move.lead_id) for move in books.moves if move.lead_id and move.late and move.before == move.after]
+def _marks(books: Books, *, escalated: bool) -> list[str]:
+    """Leads marked late, or whose lateness was escalated: moves that lead nowhere."""
+    return [
+        str(move.lead_id)
+        for move in books.moves
+        if move.lead_id and move.late and move.before == move.after and (move.reason_code == ESCALATED) is escalated
+    ]
 
 
 def _late(books: Books) -> Iterator[str]:
-    return same(_late_marks(books), books.told("lead.late"), ("moves", "outbox"))
+    return same(_marks(books, escalated=False), books.told("lead.late"), ("moves", "outbox"))
+
+
+def _escalated(books: Books) -> Iterator[str]:
+    return same(_marks(books, escalated=True), books.told("lead.escalated"), ("moves", "outbox"))
 
 
 def _fan_out(books: Books) -> Iterator[str]:
@@ -258,8 +268,14 @@ _AGREEMENTS: dict[str, tuple[str, str, Callable[[Books], int], Callable[[Books],
     "late_told": (
         "每次逾期恰告知一次",
         "each lateness was announced once",
-        lambda books: len(_late_marks(books)),
+        lambda books: len(_marks(books, escalated=False)),
         _late,
+    ),
+    "escalations_told": (
+        "每次升级恰告知一次",
+        "each escalation was announced once",
+        lambda books: len(_marks(books, escalated=True)),
+        _escalated,
     ),
     "fan_out": ("每条消息对应其投递", "each message has its deliveries", _rows("deliveries"), _fan_out),
     "events_audited": ("事件数＝审计所记", "events kept = events audited", _rows("events"), _events),

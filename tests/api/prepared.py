@@ -79,7 +79,7 @@ def prepared(world: Path, models: Path, home: Path, url: str, count: int) -> Cit
     city = City(
         settings=settings,
         day=instance.clock.today(),
-        keys={**keys, "platform": made["platform"]},
+        keys={**keys, "platform": made["platform"], "admin": made["admin"]},
         usccs=sorted({one.demand.uscc for one in known}),
         products=[product.product_id for product in instance.matcher.catalog.products],
         bodies=[_body(one) for one in known[:count]],

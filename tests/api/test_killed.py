@@ -28,7 +28,7 @@ KILLS = {"sqlite": 20, "postgresql": 5}
 """On PostgreSQL the server outlives our process: fewer kills show as much. ``KILLS`` in the environment overrides."""
 WRITES = 2_000
 CONNECTIONS = 64
-LATEST_KILL = 700
+LATEST_KILL = 500
 CONFLICT = 409
 
 
@@ -121,6 +121,7 @@ async def retry(running: Running, city: City, told: Round) -> list[tuple[Write, 
     return again
 
 
+@pytest.mark.timeout(900)
 def test_killed_twenty_times_amid_two_thousand_writes_nothing_acknowledged_is_lost_nor_half_done(
     city: City, store_kind: str
 ) -> None:

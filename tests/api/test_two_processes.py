@@ -191,6 +191,22 @@ async def _publish(two: list[Running], city: City) -> None:
         client.close()
 
 
+def test_a_product_put_at_one_process_is_in_the_lists_of_the_other(city: City, two: list[Running]) -> None:
+    async def put() -> None:
+        here, there = (BareClient(one.port, city.keys["admin"]) for one in two)
+        path = f"/v1/products/{city.products[0]}"
+        before = (await here.request("GET", path)).json()
+        made = await here.request("PUT", path, {**before, "days_to_disburse": 71})
+        assert made.status == OK, made.body
+        for _ in range(500):
+            if (await there.request("GET", path)).json()["days_to_disburse"] == 71:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("the other process never took the product up")
+
+    asyncio.run(put())
+
+
 def test_rounds_of_the_clock_at_the_same_instant_mark_each_lead_late_once(city: City, store: Store) -> None:
     other = open_store(city.settings.database, SystemClock())
     day = city.day + timedelta(days=2)
