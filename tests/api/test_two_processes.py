@@ -200,9 +200,12 @@ def test_a_product_put_at_one_process_is_in_the_lists_of_the_other(city: City, t
         assert made.status == OK, made.body
         for _ in range(500):
             if (await there.request("GET", path)).json()["days_to_disburse"] == 71:
-                return
+                break
             await asyncio.sleep(0.02)
-        raise AssertionError("the other process never took the product up")
+        else:
+            raise AssertionError("the other process never took the product up")
+        here.close()
+        there.close()
 
     asyncio.run(put())
 
