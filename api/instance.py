@@ -67,7 +67,9 @@ class Instance:
         self.profiles.close()
 
 
-def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> Instance:
+def open_instance(
+    settings: Settings, say: Say, law: Rulebook | None = None, clock: Callable[[date], Clock] | None = None
+) -> Instance:
     """Open the store, load the world where it is new, and make the matcher ready.
 
     Parameters
@@ -76,6 +78,8 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
         Told each step as it is done, with its seconds.
     law
         The law in force; the one that ships with the project where none is given.
+    clock
+        Makes the clock from the world's last day; by default the machine's in production, else that day pinned.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
     world = open_world(settings.city)
     ranker = Ranker.load(settings.matcher_models / "ranker")
     step("champion model")
-    store = open_store(settings.database, _clock(settings, world.last_day))
+    store = open_store(settings.database, clock(world.last_day) if clock else _clock(settings, world.last_day))
     try:
         load_world(store, world)
         load_officers(store, world)

@@ -268,15 +268,13 @@ def _profiles(instance: Instance, codes: Sequence[str], day: date) -> list[Row]:
     """Profiles by code; of those who brought records in, with these."""
     with instance.store.reading() as connection:
         changed = frozenset(enterprises.with_records(connection))
-        return [
-            instance.profiles.row(
-                uscc,
-                day,
-                enterprises.latest_batch(connection, uscc) if uscc in changed else 0,
-                enterprises.records(connection, uscc) if uscc in changed else {},
-            )
-            for uscc in codes
-        ]
+        found = instance.profiles.rows([uscc for uscc in codes if uscc not in changed], day)
+        for uscc in codes:
+            if uscc not in found:
+                batch = enterprises.latest_batch(connection, uscc) if uscc in changed else 0
+                records = enterprises.records(connection, uscc) if uscc in changed else {}
+                found[uscc] = instance.profiles.row(uscc, day, batch, records)
+    return [found[uscc] for uscc in codes]
 
 
 if __name__ == "__main__":
