@@ -23,6 +23,7 @@ from api import asking
 from api.bench_http import measure_http
 from api.bench_mlflow import measure_mlflow
 from api.bench_prices import measure_plan, measure_serving
+from api.bench_writes import measure_writes
 from api.instance import Instance, open_instance
 from api.keys import ensure_keys
 from api.settings import Settings
@@ -143,6 +144,7 @@ def _measure_all(bench: _Bench, scratch: Path, with_mlflow: bool) -> None:
     finally:
         instance.close()
     bench.part("recommend_over_http", lambda: measure_http(bench.settings, asked, bench.effort.requests))
+    bench.part("publish_over_http", lambda: measure_writes(bench.settings, 4 * bench.effort.requests))
     bench.part("profile_build", lambda: _profiles(scratch, bench.effort))
     if with_mlflow:
         rows = bench.found["products"]

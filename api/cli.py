@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api.day_cli import day
 from api.keys_cli import app as keys_app
 from api.loading import load
 from api.records_cli import audit_app, retention
@@ -19,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.command()(backup)
+app.command()(day)
 app.command()(load)
 app.command()(restore)
 app.command()(retention)
@@ -31,7 +33,7 @@ def run() -> None:
     from api.serving import serve
 
     settings = settings_of_environment()
-    _ensure_city(settings)
+    ensure_city(settings)
     sys.exit(serve(settings, _say))
 
 
@@ -48,7 +50,7 @@ def recommend(
     if form not in FORMS:
         raise typer.BadParameter(f"one of {', '.join(FORMS)}")
     settings = settings_of_environment()
-    _ensure_city(settings)
+    ensure_city(settings)
     sys.exit(show_recommendation(settings, demand_id, top, language, form, _say))
 
 
@@ -72,7 +74,7 @@ def leads(
         if file is not None and file.suffix != ending:
             raise typer.BadParameter(f"the file's name must end in {ending}")
     settings = settings_of_environment()
-    _ensure_city(settings)
+    ensure_city(settings)
     files: list[Path | None] = [file for file in (xlsx, csv) if file is not None]
     for file in files or [None]:
         query = Query(institution_id=institution, name=name, limit=top if file is None else MOST)
@@ -109,7 +111,7 @@ def bench(
 
     settings = settings_of_environment()
     if not quick:
-        _ensure_city(settings)
+        ensure_city(settings)
     sys.stdout.write(json.dumps(measure(settings, quick=quick, with_mlflow=mlflow, say=_say), indent=1) + "\n")
 
 
@@ -117,7 +119,7 @@ def _say(line: str) -> None:
     _SAY.print(f"[{line.split(':')[0]}] {line.partition(':')[2].strip()}" if ":" in line else line, markup=False)
 
 
-def _ensure_city(settings: Settings) -> None:
+def ensure_city(settings: Settings) -> None:
     """Build the default city where there is none, in a process of its own: serving knows nothing of training."""
     if (settings.city / "manifest.json").exists() or settings.matcher_city is not None or settings.is_production:
         return

@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Lock
 
 from api.archive import Archive, NoSuchVersionError
-from api.dealings import DealingsBook, open_dealings
 from api.idempotency import InFlight
 from api.keyring import Keyring
 from api.lead_book import LeadBook
@@ -16,6 +15,7 @@ from api.profiles import ProfileBook, open_profiles
 from api.settings import Settings
 from api.world import World, load_officers, load_world, names, open_world
 from matcher.catalog import Catalog
+from matcher.dealings_book import DealingsBook, open_dealings
 from matcher.market import PriceTable, PriceTableError
 from matcher.matching import Matcher, Versions
 from matcher.policy import Rulebook, default_rulebook
@@ -67,7 +67,9 @@ class Instance:
         self.profiles.close()
 
 
-def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> Instance:
+def open_instance(
+    settings: Settings, say: Say, law: Rulebook | None = None, clock: Callable[[date], Clock] | None = None
+) -> Instance:
     """Open the store, load the world where it is new, and make the matcher ready.
 
     Parameters
@@ -76,6 +78,8 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
         Told each step as it is done, with its seconds.
     law
         The law in force; the one that ships with the project where none is given.
+    clock
+        Makes the clock from the world's last day; by default the machine's in production, else that day pinned.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
     world = open_world(settings.city)
     ranker = Ranker.load(settings.matcher_models / "ranker")
     step("champion model")
-    store = open_store(settings.database, _clock(settings, world.last_day))
+    store = open_store(settings.database, clock(world.last_day) if clock else _clock(settings, world.last_day))
     try:
         load_world(store, world)
         load_officers(store, world)
@@ -99,7 +103,7 @@ def open_instance(settings: Settings, say: Say, law: Rulebook | None = None) -> 
         step("catalogue, law and prices")
         profiles = open_profiles(world, settings.matcher_home / "profiles")
         step("profiles")
-        dealings = open_dealings(world)
+        dealings = open_dealings(world.directory)
         step("earlier dealings")
     except BaseException:
         store.close()

@@ -21,6 +21,7 @@ from api.instance import Instance, open_instance
 from api.profiles import Row
 from api.settings import Settings
 from matcher.market import PriceTable, ReviewCapacity
+from matcher.market.capacity import STATED
 from matcher.replanning import Replanned, capacities, current_table, replan
 from matcher.store import enterprises, prices
 
@@ -30,6 +31,9 @@ LOOK_AT_QUEUES_SECONDS = 30.0
 MOVED_SHARE = 0.1
 """A queue has moved when its free reviews changed by this share, and by two reviews at least."""
 
+ANOTHER_MODEL = "another_model"
+"""The champion is not the model whose chances the prices follow from: planned anew at once, once for each champion."""
+
 _LEAST_REVIEWS = 2.0
 _LOWEST_PRIORITY = 19
 _COMMAND = ("-m", "api.prices")
@@ -38,7 +42,13 @@ _KIND = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception))\b", re.MULTILINE)
 
 def plan_now(instance: Instance) -> Replanned:
     """Plan for today with everybody's profile as this instance knows it, and put the plan into service here."""
-    made = replan(instance.store, instance.matcher, lambda codes, day: _profiles(instance, codes, day), _day(instance))
+    made = replan(
+        instance.store,
+        instance.matcher,
+        lambda codes, day: _profiles(instance, codes, day),
+        instance.dealings,
+        _day(instance),
+    )
     take(instance, made.plan.prices)
     return made
 
@@ -51,7 +61,10 @@ def take(instance: Instance, table: PriceTable) -> None:
 
 
 def standing(instance: Instance, watch: "PriceWatch | None") -> dict[str, Any]:
-    """What readiness tells of the prices: version, day, age in days, and whether they are charged today."""
+    """What readiness tells of the prices: version, day, age in days, whether they are charged today.
+
+    ``due`` names why a new plan is wanted, and is null where the table is of this day, model and catalogue.
+    """
     table, today = instance.matcher.prices, instance.clock.today()
     told: dict[str, Any] = {
         "version": instance.matcher.versions.prices,
@@ -59,6 +72,8 @@ def standing(instance: Instance, watch: "PriceWatch | None") -> dict[str, Any]:
         "age_days": None if table is None else (today - table.as_of).days,
         "stale": table is None or table.is_stale(today),
         "planner": None if table is None else table.planner,
+        "model": None if table is None else table.model,
+        "due": why_due(instance),
         "fault": None if watch is None else watch.fault,
     }
     if table is not None:
@@ -73,6 +88,18 @@ def standing(instance: Instance, watch: "PriceWatch | None") -> dict[str, Any]:
             },
         }
     return told
+
+
+def why_due(instance: Instance) -> str | None:
+    """Why a new plan is wanted, as far as the table in service tells: a code, ``None`` where nothing is seen."""
+    matcher, table = instance.matcher, instance.matcher.prices
+    if table is None:
+        return "no_prices"
+    if table.model != matcher.ranker.version:
+        return ANOTHER_MODEL
+    if table.as_of != _day(instance):
+        return "another_day"
+    return None if table.catalog == matcher.catalog.version else "another_catalogue"
 
 
 def queues_moved(table: PriceTable, now: dict[str, ReviewCapacity]) -> bool:
@@ -106,7 +133,8 @@ class PriceWatch:
         self._instance, self._every = instance, every
         self._plan = plan or self._in_a_process
         self._least = instance.settings.refresh_minutes * 60.0
-        self._planned = self._looked = time.monotonic()
+        self._planned = time.monotonic()
+        self._tried_with: str | None = None
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._threads = [
@@ -173,15 +201,23 @@ class PriceWatch:
     def _is_due(self) -> bool:
         matcher, day = self._instance.matcher, _day(self._instance)
         table = matcher.prices
-        if table is None or table.as_of != day or table.model != matcher.ranker.version:
+        if table is None or why_due(self._instance) is not None:
             return True
-        if table.catalog != matcher.catalog.version:
-            return True
+        is_stated = all(queue.capacity.how == STATED for queue in table.queues.values())
+        book = None if is_stated else self._instance.dealings
 
         def now(connection: Connection) -> dict[str, ReviewCapacity]:
-            return capacities(connection, matcher.catalog, day)
+            return capacities(connection, matcher.catalog, book, day)
 
         return queues_moved(table, self._instance.store.read(now))
+
+    def hurries(self) -> bool:
+        """Whether a champion came into service that nothing was planned with and no plan was tried with yet."""
+        champion = self._instance.matcher.ranker.version
+        if champion == self._tried_with or why_due(self._instance) != ANOTHER_MODEL:
+            return False
+        self._tried_with = champion
+        return True
 
     def _in_a_process(self, settings: Settings) -> None:
         environment = {**os.environ, **settings.environment, "OMP_NUM_THREADS": "1"}
@@ -201,7 +237,7 @@ class PriceWatch:
 
     def _refresh(self) -> None:
         while not self._ended.wait(min(LOOK_AT_QUEUES_SECONDS, self._least)):
-            if time.monotonic() - self._planned >= self._least:
+            if self.hurries() or time.monotonic() - self._planned >= self._least:
                 self.refresh()
 
 
@@ -232,15 +268,13 @@ def _profiles(instance: Instance, codes: Sequence[str], day: date) -> list[Row]:
     """Profiles by code; of those who brought records in, with these."""
     with instance.store.reading() as connection:
         changed = frozenset(enterprises.with_records(connection))
-        return [
-            instance.profiles.row(
-                uscc,
-                day,
-                enterprises.latest_batch(connection, uscc) if uscc in changed else 0,
-                enterprises.records(connection, uscc) if uscc in changed else {},
-            )
-            for uscc in codes
-        ]
+        found = instance.profiles.rows([uscc for uscc in codes if uscc not in changed], day)
+        for uscc in codes:
+            if uscc not in found:
+                batch = enterprises.latest_batch(connection, uscc) if uscc in changed else 0
+                records = enterprises.records(connection, uscc) if uscc in changed else {}
+                found[uscc] = instance.profiles.row(uscc, day, batch, records)
+    return [found[uscc] for uscc in codes]
 
 
 if __name__ == "__main__":

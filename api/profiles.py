@@ -5,7 +5,7 @@ The day's profiles are built once, kept on disk under the digest of world and co
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -71,6 +71,32 @@ class ProfileBook:
             while len(self._built) > _REMEMBERED:
                 self._built.popitem(last=False)
         return built
+
+    def rows(self, usccs: Sequence[str], as_of: date) -> dict[str, Row]:
+        """Profiles of many enterprises on a day, by code, without records brought in since; unknown ones left out.
+
+        One pass over the tables takes hardly longer for many than for one.
+        """
+        wanted = [uscc for uscc in dict.fromkeys(usccs) if uscc in self._row_of]
+        if as_of == self.world.last_day:
+            return {uscc: _plain(self._columns, self._row_of[uscc]) for uscc in wanted}
+        if not wanted:
+            return {}
+        frame = build_profiles(self._tables, as_of, enterprises=wanted)
+        columns = profile_columns(frame)
+        return {uscc: _plain(columns, row) for row, uscc in enumerate(frame.index)}
+
+    def prepare(self, usccs: Sequence[str], as_of: date) -> None:
+        """Have the profiles of enterprises at hand that will be asked for one by one; as many as are remembered."""
+        if as_of == self.world.last_day:
+            return
+        with self._lock:
+            wanted = [uscc for uscc in usccs if (uscc, as_of, 0) not in self._built][:_REMEMBERED]
+        built = self.rows(wanted, as_of)
+        with self._lock:
+            self._built |= {(uscc, as_of, 0): row for uscc, row in built.items()}
+            while len(self._built) > _REMEMBERED:
+                self._built.popitem(last=False)
 
     def close(self) -> None:
         """Give the engine back."""

@@ -67,6 +67,7 @@ def _from_desks(instance: Instance, connection: Connection, year: int, day: date
         had_loan=targets.had_loan_before(connection, {each.demand_id for each in paid}),
     )
     profiles = _Profiles(instance, connection, day)
+    instance.profiles.prepare(sorted({each.uscc for each in seen.paid_then} | seen.served.enterprises), day)
     return {
         "mse_financing_cny": _money(seen.paid_then, profiles.is_small, _MSE, _SIZE_MISSING, profiles.size),
         "tech_loans_cny": _money(_loans(seen.paid_then), profiles.is_tech, _TECH_MONEY, _HONOURS_MISSING),

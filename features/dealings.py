@@ -76,6 +76,20 @@ class Dealings:
             approved=self.approved[order],
         )
 
+    def behind(self, rows: npt.NDArray[np.intp]) -> "Dealings":
+        """Those behind some of the demands, by their new rows; each row once."""
+        place = np.full(len(self.known), -1, dtype=np.intp)
+        place[rows] = np.arange(len(rows))
+        kept = place[self.demand] >= 0
+        return Dealings(
+            known=self.known[rows],
+            demand=place[self.demand[kept]],
+            product=self.product[kept],
+            shown=self.shown[kept],
+            applied=self.applied[kept],
+            approved=self.approved[kept],
+        )
+
 
 def dealings_of(lines: Sequence[Line] | None, row_of: Mapping[str, int]) -> Dealings:
     """Dealings behind one demand; ``None`` is unknown, a product no longer in the catalogue is left out.

@@ -14,19 +14,20 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from features.dealings import dealings_of
+from features.dealings import Dealings, dealings_of
 from features.pairs import Columns, pair_rows, prepare_demands
 from features.schema import PROFILE
 from matcher.catalog import Catalog
-from matcher.domain import Benefit, Cost, Demand, Kind, Product
+from matcher.domain import Demand, Kind
 from matcher.eligibility import UNKNOWN, VERDICTS, ExtraCheck, Verdicts, demand_columns, judge, judge_many
-from matcher.explain import DAY_WEIGHT, Account, accounts, declared_account, versus_next
+from matcher.explain import DAY_WEIGHT, accounts, declared_account
 from matcher.exposure import Exposure, by_relevance
 from matcher.market import PriceTable
+from matcher.offers import items_of, offers_of
 from matcher.policy import Rulebook
-from matcher.policy.benefits import Borrower, borrower_of, offer_benefits
+from matcher.policy.benefits import borrower_of
 from matcher.policy.fee_caps import CODE, guarantee_cap_verdicts
-from matcher.pricing import all_in_rates, price_offer, pricing_columns
+from matcher.pricing import all_in_rates, pricing_columns
 from matcher.ranker import Ranker, Scores
 from matcher.rating import Rating, RatingModel
 from matcher.reach import Reach, best_of_each
@@ -56,16 +57,6 @@ class _Order:
     explored: NDArray[np.bool_]
     propensity: Floats
     X: NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Offer:
-    """One listed product at the demand's terms: what the law grants, and what it costs after that."""
-
-    row: int
-    product: Product
-    benefits: tuple[Benefit, ...]
-    cost: Cost
 
 
 class Matcher:
@@ -174,9 +165,16 @@ class Matcher:
         as_of: date,
         demand_row: NDArray[np.intp],
         product_row: NDArray[np.intp],
+        dealings: Dealings | None = None,
     ) -> Scores:
-        """Probabilities of pairs of a demand (and its profile) and a product, by their rows."""
-        side = prepare_demands(self.profile_columns(*profiles), demand_columns(demands), as_of)
+        """Probabilities of pairs of a demand (and its profile) and a product, by their rows; as lists have them.
+
+        Parameters
+        ----------
+        dealings
+            Earlier dealings behind the demands, ``None`` where nobody knows of any.
+        """
+        side = prepare_demands(self.profile_columns(*profiles), demand_columns(demands), as_of, dealings)
         return self.ranker.predict(pair_rows(side, self._products, demand_row, product_row))
 
     def rate(self, profile: Row) -> Rating | None:
@@ -197,13 +195,7 @@ class Matcher:
         self, profiles: Sequence[Row], demands: Sequence[Demand], products: NDArray[np.intp], as_of: date
     ) -> NDArray[np.float32]:
         """Pair rows of demands with one product each, by its row in the catalogue: the rows a list would hold."""
-        columns = {
-            column.name: np.array(
-                [row.get(column.name) for row in profiles], dtype=object if column.dtype == "string" else np.float64
-            )
-            for column in PROFILE
-        }
-        side = prepare_demands(columns, demand_columns(demands), as_of)
+        side = prepare_demands(self.profile_columns(*profiles), demand_columns(demands), as_of)
         return pair_rows(side, self._products, np.arange(len(demands)), products)
 
     def judge(self, question: Question) -> Verdicts:
@@ -268,7 +260,7 @@ class Matcher:
             queue_texts=self._exposure.queue_texts(order.rows, order.queue_price, question.as_of),
         )
         clock.stop("reasons")
-        offers = self._offers(question, profile, order.rows)
+        offers = offers_of(self.catalog, self.rulebook, question, profile, order.rows)
         clock.stop("benefits_and_cost")
         items = tuple(
             replace(
@@ -281,7 +273,7 @@ class Matcher:
                 explored=bool(order.explored[row]),
                 propensity=float(order.propensity[row]),
             )
-            for row, item in enumerate(_items(verdicts, offers, explained))
+            for row, item in enumerate(items_of(verdicts, offers, explained))
         )
         clock.stop("checks")
         return items
@@ -330,23 +322,11 @@ class Matcher:
         chosen = admitted[np.lexsort((admitted, -score))[: question.top_n]]
         explained = tuple(declared_account(float(rates[row]), float(self._days[row])) for row in chosen)
         clock.stop("scoring")
-        offers = self._offers(question, profile, chosen)
+        offers = offers_of(self.catalog, self.rulebook, question, profile, chosen)
         clock.stop("benefits_and_cost")
-        items = _items(verdicts, offers, explained)
+        items = items_of(verdicts, offers, explained)
         clock.stop("checks")
         return items
-
-    def _offers(self, question: Question, profile: Standing, rows: NDArray[np.intp]) -> tuple[_Offer, ...]:
-        """Benefits and exact cost of the products listed."""
-        borrower = borrower_of(profile)
-        return tuple(self._offer(question, borrower, row) for row in rows.tolist())
-
-    def _offer(self, question: Question, borrower: Borrower, row: int) -> _Offer:
-        product = self.catalog.products[row]
-        institution = self.catalog.institutions[product.institution_id]
-        benefits = offer_benefits(borrower, question.demand, product, institution, question.as_of, self.rulebook)
-        cost = price_offer(product, question.demand, question.as_of, benefits=benefits)
-        return _Offer(row=row, product=product, benefits=benefits, cost=cost)
 
 
 class _Stages:
@@ -360,32 +340,6 @@ class _Stages:
         now = perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
         self._since = now
-
-
-def _items(verdicts: Verdicts, offers: tuple[_Offer, ...], explained: tuple[Account, ...]) -> tuple[Item, ...]:
-    above = versus_next(explained)
-    return tuple(
-        Item(
-            rank=place + 1,
-            product=offer.product,
-            product_index=offer.row,
-            score=account.score,
-            p_apply=None,
-            p_approve=None,
-            queue_price=0.0,
-            still_needed=None,
-            explored=False,
-            propensity=1.0,
-            verdict=VERDICTS[int(verdicts.verdict[offer.row])],
-            checks=verdicts.checks(offer.row),
-            cost=offer.cost,
-            benefits=offer.benefits,
-            reason_base=account.base,
-            reasons=account.reasons,
-            versus_next=above[place],
-        )
-        for place, (offer, account) in enumerate(zip(offers, explained, strict=True))
-    )
 
 
 def _admitted(verdicts: Verdicts, question: Question) -> NDArray[np.intp]:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from features.dealings import Dealings
 from matcher.calibration import Floats
 from matcher.catalog import Catalog
 from matcher.domain import Demand
@@ -20,6 +21,7 @@ from matcher.market.inbound import Inbound, inbound
 from matcher.market.leads import lead_rows
 from matcher.market.prices import extended
 from matcher.matching import Matcher
+from matcher.ranker import Scores
 from matcher.standing import Row
 from matcher.store.lead_lists import LeadRow
 
@@ -63,6 +65,29 @@ class MarketPlan:
         """Version of the lists: that of the prices and a digest of the leads."""
         digest = hashlib.sha256(repr(sorted(self.lists.items())).encode()).hexdigest()[:12]
         return f"{self.prices.version}-{digest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Demands with what is known of the enterprises behind them, row by row."""
+
+    profiles: Sequence[Row]
+    demands: Sequence[Demand]
+    dealings: Dealings | None
+
+    def some(self, rows: NDArray[np.intp]) -> "_Asked":
+        """Those in these rows, each once."""
+        return _Asked(
+            profiles=[self.profiles[row] for row in rows.tolist()],
+            demands=[self.demands[row] for row in rows.tolist()],
+            dealings=None if self.dealings is None else self.dealings.behind(rows),
+        )
+
+    def scores(
+        self, matcher: Matcher, as_of: date, demand_row: NDArray[np.intp], product_row: NDArray[np.intp]
+    ) -> Scores:
+        """Chances of pairs, as the list of each demand has them."""
+        return matcher.score_many(self.profiles, self.demands, as_of, demand_row, product_row, self.dealings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +135,7 @@ def plan_market(
     decided: frozenset[tuple[str, str]] = frozenset(),
     examination: Examination | None = None,
     max_applications: int = MAX_APPLICATIONS,
+    dealings: Dealings | None = None,
     advance: Advance = lambda _demands: None,
 ) -> MarketPlan:
     """Prices and leads for the demands that stand open.
@@ -126,11 +152,14 @@ def plan_market(
         (demand, institution) pairs that were answered: no lead is made of them.
     examination
         The ranker's curve where none is given.
+    dealings
+        Earlier dealings behind the demands as known on the day, row by row as ``demands``; ``None`` is unknown.
     advance
         Told the number of demands scored after each block.
     """
     seen = examination or curve_of(matcher)
-    pairs = _scored(matcher, profiles, demands, as_of, advance)
+    asked = _Asked(profiles=profiles, demands=demands, dealings=dealings)
+    pairs = _scored(matcher, asked, as_of, advance)
     made = _Planned.of(matcher.catalog, pairs, demands, capacity, seen, max_applications, as_of)
     table = PriceTable(
         as_of=as_of,
@@ -145,7 +174,7 @@ def plan_market(
         model=matcher.ranker.version,
         catalog=matcher.catalog.version,
     )
-    files = _files(matcher, profiles, demands, as_of, sent, table)
+    files = _files(matcher, asked, as_of, sent, table)
     return MarketPlan(prices=table, lists=_lead_lists(made, demands, files, decided), pairs=len(pairs.product))
 
 
@@ -161,20 +190,18 @@ def curve_of(matcher: Matcher) -> Examination:
     )
 
 
-def _scored(
-    matcher: Matcher, profiles: Sequence[Row], demands: Sequence[Demand], as_of: date, advance: Advance
-) -> _Pairs:
+def _scored(matcher: Matcher, every: _Asked, as_of: date, advance: Advance) -> _Pairs:
     counts, products, p, q = [np.zeros(1, dtype=np.int64)], [], [], []
-    for first in range(0, len(demands), _SCORED_AT_ONCE):
-        rows, asked = profiles[first : first + _SCORED_AT_ONCE], demands[first : first + _SCORED_AT_ONCE]
-        admitted = matcher.judge_many(rows, asked, as_of) >= UNKNOWN
+    for first in range(0, len(every.demands), _SCORED_AT_ONCE):
+        asked = every.some(np.arange(first, min(first + _SCORED_AT_ONCE, len(every.demands))))
+        admitted = matcher.judge_many(asked.profiles, asked.demands, as_of) >= UNKNOWN
         demand_row, product_row = np.nonzero(admitted)
-        scores = matcher.score_many(rows, asked, as_of, demand_row, product_row)
+        scores = asked.scores(matcher, as_of, demand_row, product_row)
         counts.append(admitted.sum(axis=1, dtype=np.int64))
         products.append(product_row.astype(np.int32))
         p.append(scores.p_apply.astype(np.float32))
         q.append(scores.p_approve.astype(np.float32))
-        advance(len(asked))
+        advance(len(asked.demands))
     empty = np.zeros(0, dtype=np.float32)
     return _Pairs(
         products=len(matcher.catalog),
@@ -270,29 +297,19 @@ class _Files:
     worth: Inbound
 
 
-def _files(
-    matcher: Matcher,
-    profiles: Sequence[Row],
-    demands: Sequence[Demand],
-    as_of: date,
-    sent: Iterable[Sent],
-    table: PriceTable,
-) -> _Files:
-    place = {demand.demand_id: row for row, demand in enumerate(demands)}
+def _files(matcher: Matcher, every: _Asked, as_of: date, sent: Iterable[Sent], table: PriceTable) -> _Files:
+    place = {demand.demand_id: row for row, demand in enumerate(every.demands)}
     known = tuple(one for one in sent if one.demand_id in place and one.product_id in matcher.catalog.row_of)
     demand = np.array([place[one.demand_id] for one in known], dtype=np.intp)
     product = np.array([matcher.catalog.row_of[one.product_id] for one in known], dtype=np.intp)
     asked, row = np.unique(demand, return_inverse=True)
-    chosen = asked.tolist()
-    if chosen:
-        scores = matcher.score_many(
-            [profiles[each] for each in chosen], [demands[each] for each in chosen], as_of, row, product
-        )
+    if len(asked):
+        scores = every.some(asked).scores(matcher, as_of, row, product)
         p, q = scores.p_apply, scores.p_approve
     else:
         p = q = np.zeros(0)
     price = np.array([table.prices.get(one.institution_id, 0.0) for one in known], dtype=np.float64)
-    worth = inbound(len(demands), demand, q, price)
+    worth = inbound(len(every.demands), demand, q, price)
     return _Files(sent=known, demand=demand, apply=p, approve=q, worth=worth)
 
 

@@ -10,7 +10,9 @@ from time import perf_counter
 
 from sqlalchemy import Connection
 
+from features.dealings import Dealings
 from matcher.catalog import Catalog
+from matcher.dealings_book import DealingsBook
 from matcher.domain import Demand
 from matcher.market import Examination, PriceTable, ReviewCapacity, ReviewMonth, review_capacities
 from matcher.matching import Matcher
@@ -36,6 +38,7 @@ class Queues:
     capacity: dict[str, ReviewCapacity]
     sent: tuple[Sent, ...]
     decided: frozenset[tuple[str, str]]
+    dealings: Dealings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,29 +55,39 @@ class Replanned:
     seconds: dict[str, float]
 
 
-def read_queues(connection: Connection, catalog: Catalog, as_of: date) -> Queues:
+def read_queues(connection: Connection, catalog: Catalog, book: DealingsBook, as_of: date) -> Queues:
     """Open demands, capacities less what is promised, and files sent, as of a day."""
     owners = {product.product_id: product.institution_id for product in catalog.products}
+    demands = queues.open_demands(connection, as_of)
     return Queues(
-        demands=queues.open_demands(connection, as_of),
+        demands=demands,
         permitted=queues.permissions(connection, RECIPIENT, PURPOSE, as_of),
-        capacity=capacities(connection, catalog, as_of),
+        capacity=capacities(connection, catalog, book, as_of),
         sent=tuple(
             Sent(demand_id=one.demand_id, product_id=one.product_id, institution_id=one.institution_id)
             for one in queues.files_sent(connection, owners)
         ),
         decided=queues.decided(connection),
+        dealings=book.behind(connection, [demand.uscc for demand in demands], catalog.row_of, as_of),
     )
 
 
-def capacities(connection: Connection, catalog: Catalog, as_of: date) -> dict[str, ReviewCapacity]:
-    """Reviews each institution can make, from its officers and past reviews, else as the catalogue declares."""
+def capacities(
+    connection: Connection, catalog: Catalog, book: DealingsBook | None, as_of: date
+) -> dict[str, ReviewCapacity]:
+    """Reviews each institution can make: as it states, else from officers, past reviews and files, else as declared.
+
+    Parameters
+    ----------
+    book
+        The world's log; ``None`` where every institution states its reviews, so that nothing has to be estimated.
+    """
     declared = {
         name: (one.officers, one.reviews_per_month)
         for name, one in catalog.institutions.items()
         if one.officers or one.reviews_per_month
     }
-    months = (
+    months = [
         ReviewMonth(
             institution_id=month.institution_id,
             period=month.period,
@@ -83,8 +96,15 @@ def capacities(connection: Connection, catalog: Catalog, as_of: date) -> dict[st
             reviewed=month.reviewed,
         )
         for month in officers.months_until(connection, as_of)
+    ]
+    owners = {product.product_id: product.institution_id for product in catalog.products}
+    found = review_capacities(
+        months,
+        as_of,
+        committed=queues.committed(connection),
+        declared=declared,
+        files=None if book is None else book.files(connection, owners, as_of),
     )
-    found = review_capacities(months, as_of, committed=queues.committed(connection), declared=declared)
     return {name: one for name, one in found.items() if name in catalog.institutions}
 
 
@@ -92,6 +112,7 @@ def replan(
     store: Store,
     matcher: Matcher,
     profiles: Profiles,
+    book: DealingsBook,
     as_of: date,
     *,
     examination: Examination | None = None,
@@ -102,6 +123,8 @@ def replan(
 
     Parameters
     ----------
+    book
+        Earlier dealings of the world's log: chances are those of the lists, which read them.
     examination
         Curve to plan with; else the one of the table in service where that was estimated, else the ranker's.
     advance
@@ -109,7 +132,7 @@ def replan(
     """
     since = perf_counter()
     with store.reading() as connection:
-        queue = read_queues(connection, matcher.catalog, as_of)
+        queue = read_queues(connection, matcher.catalog, book, as_of)
         before = current_table(connection)
     codes = list(dict.fromkeys(demand.uscc for demand in queue.demands))
     nothing: frozenset[str] = frozenset()
@@ -126,6 +149,7 @@ def replan(
         as_of=as_of,
         sent=queue.sent,
         decided=queue.decided,
+        dealings=queue.dealings,
         examination=examination or _curve(matcher, before),
         advance=advance(len(queue.demands)),
     )

@@ -5,13 +5,18 @@ past reviews. The truth is kept for playing out what its lists lead to; no field
 """
 
 from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from matcher.catalog import Catalog
+from matcher.dealings_book import open_dealings
+from matcher.market import ReviewCapacity, ReviewMonth, review_capacities
 from matcher.ranker import Ranker
 from training.baselines import popularity_in_place
 from training.bundle import write_bundle
@@ -29,13 +34,16 @@ Integers = NDArray[np.int64]
 _MAKERS = (
     "features/*.py",
     "training/city/*.py",
+    "matcher/market/capacity.py",
+    "matcher/market/files.py",
+    "matcher/dealings_book.py",
     *(f"training/{name}.py" for name in ("apply_likelihood", "baselines", "calibrate", "dataset", "effects")),
     *(
         f"training/{name}.py"
         for name in ("dealings", "evaluate", "examination", "fit", "footprint", "hidden", "review")
     ),
 )
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +84,8 @@ class CityMarket:
         (pairs,) clicks on the product in the enterprise's district before both months.
     institution_of, small
         Institution of each product; whether an institution is published as small.
-    officers, reviews, files
-        Officers per institution; reviews done and files received, (institutions, months before both).
+    capacity
+        Reviews a month each institution is believed to do, from officers, past reviews and files before both months.
     true_capacity
         Reviews a month each institution can do.
     examination, examination_low, examination_high, true_examination
@@ -94,9 +102,7 @@ class CityMarket:
     true_approve: Floats
     institution_of: Integers
     small: NDArray[np.bool_]
-    officers: Integers
-    reviews: Integers
-    files: Integers
+    capacity: Floats
     true_capacity: Integers
     examination: Floats
     examination_low: Floats
@@ -161,9 +167,7 @@ def scored(directory: Path, history: History, ranker: Ranker) -> CityMarket:
         true_approve=pairs.true_q,
         institution_of=offices.institution_of,
         small=offices.small,
-        officers=offices.officers,
-        reviews=offices.reviews,
-        files=offices.files,
+        capacity=offices.capacity,
         true_capacity=offices.true_capacity,
         examination=curve.chance,
         examination_low=curve.low,
@@ -181,32 +185,29 @@ def _curve(history: History) -> ExaminationCurve:
 class _Offices:
     institution_of: Integers
     small: NDArray[np.bool_]
-    officers: Integers
-    reviews: Integers
-    files: Integers
+    capacity: Floats
     true_capacity: Integers
 
 
 def _offices(directory: Path, history: History) -> _Offices:
-    """Institutions in the order of the catalogue, with what their officers did before the held-out months."""
+    """Institutions in the order of the catalogue, with what their officers are believed to do."""
     institutions = history.catalog.institution_list
     place = {institution.institution_id: number for number, institution in enumerate(institutions)}
     owner = np.array([place[name] for name in history.catalog.columns["institution_id"]], dtype=np.int64)
     months = pd.read_parquet(directory / "officers.parquet")
-    months["row"] = months["institution_id"].map(place)
-    before = months[pd.to_datetime(months["period"]) < np.datetime64(history.held_out_from)]
-    reviews = before.pivot(index="row", columns="period", values="reviewed").sort_index()
-    made = history.applications
-    made = made[made["applied_on"] < np.datetime64(history.held_out_from)]
-    files = np.zeros(reviews.shape, dtype=np.int64)
-    periods = pd.Series(range(reviews.shape[1]), index=pd.to_datetime(reviews.columns).to_period("M"))
-    np.add.at(files, (owner[made["product"]], periods.loc[made["applied_on"].dt.to_period("M")].to_numpy()), 1)
-    last = months.drop_duplicates("row", keep="last").set_index("row").sort_index()
+    believed = believed_capacities(directory, history.catalog, history.held_out_from)
+    last = months.drop_duplicates("institution_id", keep="last").set_index("institution_id")["capacity"]
     return _Offices(
         institution_of=owner,
         small=np.array([institution.is_small for institution in institutions], dtype=bool),
-        officers=last["officers"].to_numpy(dtype=np.int64),
-        reviews=reviews.to_numpy(dtype=np.int64),
-        files=files,
-        true_capacity=last["capacity"].to_numpy(dtype=np.int64),
+        capacity=np.array([believed[name].reviews for name in place], dtype=np.float64),
+        true_capacity=last.loc[list(place)].to_numpy(dtype=np.int64),
     )
+
+
+def believed_capacities(directory: Path, catalog: Catalog, as_of: date) -> dict[str, ReviewCapacity]:
+    """Capacities as the service estimates them before a day, where institutions state nothing of what they can do."""
+    table = pq.read_table(directory / "officers.parquet", columns=["institution_id", "period", "officers", "reviewed"])
+    months = [ReviewMonth(**row) for row in table.to_pylist() if row["period"] < as_of]
+    owners = {product.product_id: product.institution_id for product in catalog.products}
+    return review_capacities(months, as_of, files=open_dealings(directory).logged_files(owners, as_of))

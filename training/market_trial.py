@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from training.market_city import CityMarket, Floats, Integers
+from training.market_city import CityMarket, Floats
 from training.market_measures import linear_bound, measure
 from training.market_methods import BASELINES, listed_by_all, planned_for, served_frozen
 from training.market_worlds import World
@@ -33,22 +33,11 @@ def month_of(market: CityMarket, month: int) -> World:
         habit=dense(market.popularity),
         institution_of=market.institution_of,
         small=market.small,
-        capacity=believed_capacity(market.officers, market.reviews, market.files),
+        capacity=market.capacity,
         true_capacity=market.true_capacity.astype(np.float64),
         examination=market.examination,
         true_examination=market.true_examination,
     )
-
-
-def believed_capacity(officers: Integers, reviews: Integers, files: Integers) -> Floats:
-    """Reviews a month: the most ever done where files were left over, else between that and what officers do elsewhere.
-
-    An institution that never had too many files has shown the least it can do, not the most.
-    """
-    most = np.maximum(reviews.max(axis=1), 1).astype(np.float64)
-    pressed = ((files > 1.5 * reviews) & (reviews >= 0.9 * most[:, None])).sum(axis=1) >= 2
-    rate = float(np.median((most / officers)[pressed])) if pressed.any() else 3.0
-    return np.asarray(np.where(pressed, most, np.maximum(most, np.sqrt(most * officers * rate))))
 
 
 def trial(market: CityMarket) -> dict[str, Any]:

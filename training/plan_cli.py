@@ -17,6 +17,7 @@ from features.brought_in import tables_with
 from features.profile import build_profiles, profile_columns
 from features.sources import SourceTables
 from matcher.catalog import Catalog
+from matcher.dealings_book import open_dealings
 from matcher.market import Examination
 from matcher.matching import Matcher
 from matcher.planning import TOP_N, Advance
@@ -68,6 +69,7 @@ def run(store: str | None, home: Path, city: Path | None, models: Path, as_of: d
                 opened,
                 matcher,
                 lambda codes, on: _profiles(opened, world, codes, on),
+                open_dealings(world),
                 day,
                 examination=estimated(world, day),
                 actor="matcher-train plan",

@@ -5,6 +5,7 @@ Nothing here changes a probability, eligibility or a term: only what stands wher
 """
 
 from matcher.market.capacity import ReviewCapacity, ReviewMonth, review_capacities
+from matcher.market.files import Files
 from matcher.market.inputs import (
     CapacityError,
     ExaminationError,
@@ -21,6 +22,7 @@ __all__ = [
     "CapacityError",
     "Examination",
     "ExaminationError",
+    "Files",
     "LeadRow",
     "MarketInputError",
     "Plan",

@@ -1,15 +1,18 @@
 """Reviews an institution can make in a month, from its officers and from what it reviewed before.
 
-What an institution states counts as stated. Where it states nothing, reviews per officer are estimated from its own
-months, the last ones weighing most, and drawn towards what officers do elsewhere as far as its own months say little.
-A month in which the queue ran dry shows how many files there were, not how many could have been read: it is a lower
-bound and is left out unless it is above what the others say.
+What an institution states counts as stated. Where it states nothing, reviews per officer are estimated and drawn to
+what officers do elsewhere as far as its own past says little. Where the days are known on which its files came and were
+read, its pace is what explains both together (``matcher.market.files``), and never under what it did in two months.
+Else its months speak, the last ones weighing most: one in which the queue ran dry shows how many files there were, not
+how many could have been read, so it is a lower bound and is left out unless it is above what the others say.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import exp, log, sqrt
+
+from matcher.market.files import Files, Pace, paces
 
 MONTHS = 12
 """Months looked back on."""
@@ -18,7 +21,9 @@ _HALF_LIFE = 3.0
 _OWN_SPREAD = 0.35
 _BUSY = 0.75
 _LIKELY = 1.96
-STATED, ESTIMATED, DECLARED, POOLED = "stated", "estimated", "declared", "pooled"
+_LEAST_PRESSED = 0.5
+_TELLING = 0.2
+STATED, FROM_FILES, ESTIMATED, DECLARED, POOLED = "stated", "files", "estimated", "declared", "pooled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +61,8 @@ class ReviewCapacity:
     estimated
         What officers and past reviews say, beside what was stated; ``None`` where they say nothing.
     how
-        ``stated`` by the institution, ``estimated`` from its months, ``pooled`` from its officers at the rate of
-        others, or ``declared`` in the catalogue.
+        ``stated`` by the institution, from its ``files`` day by day, ``estimated`` from its months, ``pooled`` from
+        its officers at the rate of others, or ``declared`` in the catalogue.
     committed
         Reviews already promised to claimed leads.
     """
@@ -78,10 +83,18 @@ class ReviewCapacity:
 
 @dataclass(frozen=True, kw_only=True)
 class _Rate:
-    """Log of reviews per officer: mean, and how many months' worth of evidence it rests on."""
+    """Log of reviews per officer: what an institution's own past says, and the variance of that.
+
+    Parameters
+    ----------
+    least
+        Log rate it reached in two months and is not taken to be under; ``None`` where nothing shows one.
+    """
 
     mean: float
-    months: float
+    noise: float
+    how: str = ESTIMATED
+    least: float | None = None
 
 
 def review_capacities(
@@ -90,6 +103,7 @@ def review_capacities(
     *,
     committed: Mapping[str, int] | None = None,
     declared: Mapping[str, tuple[int, int]] | None = None,
+    files: Files | None = None,
 ) -> dict[str, ReviewCapacity]:
     """Capacity per institution as known on a day; later months are not read.
 
@@ -100,9 +114,13 @@ def review_capacities(
     declared
         (officers, reviews a month) of the catalogue, for institutions without any month; no officers and no reviews
         is a capacity of 0.
+    files
+        Applications as known on the day, where they are known one by one.
     """
     known = _by_institution(months, as_of)
-    rates = {name: rate for name, own in known.items() if (rate := _own_rate(own, as_of)) is not None}
+    staff = {name: {month.period: month.officers for month in own} for name, own in known.items()}
+    pace = {} if files is None else paces(files, staff, as_of)
+    rates = {name: rate for name, own in known.items() if (rate := _rate(own, pace.get(name), as_of)) is not None}
     pooled, between = _pooled(rates.values())
     found = {name: _capacity(own, rates.get(name), pooled, between) for name, own in known.items()}
     for name, (officers, reviews) in (declared or {}).items():
@@ -119,15 +137,42 @@ def _by_institution(months: Iterable[ReviewMonth], as_of: date) -> dict[str, lis
     return known
 
 
-def _own_rate(own: Sequence[ReviewMonth], as_of: date) -> _Rate | None:
-    """Weighted mean of the log reviews per officer over the months in which officers were busy."""
-    points = [
-        (0.5 ** (_age(month.period, as_of) / _HALF_LIFE), log((month.reviewed + 0.5) / month.officers), _slack(month))
+def _rate(own: Sequence[ReviewMonth], pace: Pace | None, as_of: date) -> _Rate | None:
+    """What an institution's own past says: its pace where files are known day by day, else its months."""
+    if pace is None:
+        return _rate_of_months(own, as_of)
+    reached = sorted(
+        log(month.reviewed / month.officers) for month in _telling(own, as_of) if month.reviewed and month.officers
+    )
+    return _Rate(
+        mean=log(pace.an_officer),
+        noise=1.0 / max(pace.pressed, _LEAST_PRESSED),
+        how=FROM_FILES,
+        least=reached[-2] if len(reached) > 1 else None,
+    )
+
+
+def _telling(own: Sequence[ReviewMonth], as_of: date) -> list[ReviewMonth]:
+    """Finished months looked back on, in which officers worked and reviews are known."""
+    return [
+        month
         for month in own
         if month.reviewed is not None
         and month.officers > 0
         and _age(month.period, as_of) <= MONTHS
         and not _is_unfinished(month.period, as_of)
+    ]
+
+
+def _rate_of_months(own: Sequence[ReviewMonth], as_of: date) -> _Rate | None:
+    """Weighted mean of the log reviews per officer over the months in which officers were busy."""
+    points = [
+        (
+            0.5 ** (_age(month.period, as_of) / _HALF_LIFE),
+            log(((month.reviewed or 0) + 0.5) / month.officers),
+            _slack(month),
+        )
+        for month in _telling(own, as_of)
     ]
     if not points:
         return None
@@ -137,11 +182,11 @@ def _own_rate(own: Sequence[ReviewMonth], as_of: date) -> _Rate | None:
         busy = [(weight, rate) for weight, rate, slack in points if slack is None and rate >= highest + log(_BUSY)]
     if not busy:
         # Never busy: the best month is the least it can do.
-        return _Rate(mean=max(rate for _, rate, _ in points), months=0.25)
+        return _Rate(mean=max(rate for _, rate, _ in points), noise=4.0 * _OWN_SPREAD**2)
     total = sum(weight for weight, _ in busy)
     mean = sum(weight * rate for weight, rate in busy) / total
     squares = sum(weight * weight for weight, _ in busy)
-    return _Rate(mean=mean, months=total * total / squares)
+    return _Rate(mean=mean, noise=_OWN_SPREAD**2 * squares / (total * total))
 
 
 def _slack(month: ReviewMonth) -> bool | None:
@@ -152,15 +197,15 @@ def _slack(month: ReviewMonth) -> bool | None:
 
 
 def _pooled(rates: Iterable[_Rate]) -> tuple[float, float]:
-    """Mean of the log rates and their variance between institutions, beyond what few months explain."""
-    known = [rate for rate in rates if rate.months >= 1.0]
+    """Mean of the log rates and their variance between institutions, beyond what little evidence explains."""
+    known = [rate for rate in rates if rate.noise <= _TELLING]
     if not known:
         return log(4.0), 1.0
     mean = sum(rate.mean for rate in known) / len(known)
     if len(known) == 1:
         return mean, 0.25
     seen = sum((rate.mean - mean) ** 2 for rate in known) / (len(known) - 1)
-    noise = sum(_OWN_SPREAD**2 / rate.months for rate in known) / len(known)
+    noise = sum(rate.noise for rate in known) / len(known)
     return mean, max(seen - noise, 0.01)
 
 
@@ -168,15 +213,17 @@ def _capacity(own: Sequence[ReviewMonth], rate: _Rate | None, pooled: float, bet
     last = own[-1]
     estimated = low = high = None
     if last.officers > 0:
-        weight = 0.0 if rate is None else between / (between + _OWN_SPREAD**2 / rate.months)
+        weight = 0.0 if rate is None else between / (between + rate.noise)
         mean = pooled if rate is None else weight * rate.mean + (1.0 - weight) * pooled
         spread = _LIKELY * sqrt((1.0 - weight) * between)
-        estimated = last.officers * exp(mean)
-        low, high = estimated * exp(-spread), estimated * exp(spread)
+        low, estimated, high = (
+            last.officers * exp(at if rate is None or rate.least is None else max(at, rate.least))
+            for at in (mean - spread, mean, mean + spread)
+        )
     if last.capacity is not None:
         reviews, how = float(last.capacity), STATED
     else:
-        reviews, how = estimated or 0.0, POOLED if rate is None else ESTIMATED
+        reviews, how = estimated or 0.0, POOLED if rate is None else rate.how
     return ReviewCapacity(reviews=reviews, how=how, officers=last.officers, estimated=estimated, low=low, high=high)
 
 

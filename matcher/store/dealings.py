@@ -1,14 +1,16 @@
 """What the store knows of an enterprise's earlier lists and files: one row per demand and product."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select, true
 
 from matcher.store.tables import demands
 from matcher.store.tables_platform import events, leads
 
 _CHINA = timezone(timedelta(hours=8))
+_AT_ONCE = 500
 _APPROVED, _REFUSED = ("approved", "signed", "disbursed", "repaid"), ("rejected",)
 
 
@@ -34,30 +36,57 @@ class Dealing:
 
 def dealings_of(connection: Connection, uscc: str) -> list[Dealing]:
     """Everything kept of an enterprise's lists and files, in no particular order."""
-    found: dict[tuple[str, str], Dealing] = {}
+    return dealings_behind(connection, [uscc]).get(uscc, [])
+
+
+def dealings_behind(connection: Connection, codes: Sequence[str]) -> dict[str, list[Dealing]]:
+    """The same of many enterprises at once; those of whom nothing is kept are not named."""
+    found: dict[str, dict[tuple[str, str], Dealing]] = {}
+    for first in range(0, len(codes), _AT_ONCE):
+        _read(connection, demands.c.uscc.in_(codes[first : first + _AT_ONCE]), found)
+    return {uscc: list(own.values()) for uscc, own in found.items()}
+
+
+def files_of(connection: Connection) -> list[Dealing]:
+    """Everything kept of everybody that was applied for or decided, in no particular order."""
+    found: dict[str, dict[tuple[str, str], Dealing]] = {}
+    _read(connection, true(), found)
+    every = (each for own in found.values() for each in own.values())
+    return [each for each in every if each.applied_on is not None or each.decided_on is not None]
+
+
+def _read(connection: Connection, which: ColumnElement[bool], found: dict[str, dict[tuple[str, str], Dealing]]) -> None:
     happened = (
-        select(events.c.demand_id, events.c.product_id, events.c.type, events.c.occurred_at, events.c.received_at)
+        select(
+            demands.c.uscc,
+            events.c.demand_id,
+            events.c.product_id,
+            events.c.type,
+            events.c.occurred_at,
+            events.c.received_at,
+        )
         .join(demands, demands.c.demand_id == events.c.demand_id)
-        .where(demands.c.uscc == uscc, events.c.type.in_(("exposed", "applied")), events.c.product_id.is_not(None))
+        .where(which, events.c.type.in_(("exposed", "applied")), events.c.product_id.is_not(None))
         .order_by(events.c.occurred_at.desc())
     )
     for row in connection.execute(happened):
         day = max(_day(row.occurred_at), _day(row.received_at))
-        before = _of(found, row.demand_id, row.product_id)
+        own = found.setdefault(row.uscc, {})
+        before = _of(own, row.demand_id, row.product_id)
         changed = replace(before, shown_on=day) if row.type == "exposed" else replace(before, applied_on=day)
-        found[row.demand_id, row.product_id] = changed
+        own[row.demand_id, row.product_id] = changed
     decided = (
-        select(leads.c.demand_id, leads.c.product_id, leads.c.state, leads.c.changed_at)
+        select(demands.c.uscc, leads.c.demand_id, leads.c.product_id, leads.c.state, leads.c.changed_at)
         .join(demands, demands.c.demand_id == leads.c.demand_id)
-        .where(demands.c.uscc == uscc, leads.c.state.in_((*_APPROVED, *_REFUSED)))
+        .where(which, leads.c.state.in_((*_APPROVED, *_REFUSED)))
     )
     for file in connection.execute(decided):
-        found[file.demand_id, file.product_id] = replace(
-            _of(found, file.demand_id, file.product_id),
+        own = found.setdefault(file.uscc, {})
+        own[file.demand_id, file.product_id] = replace(
+            _of(own, file.demand_id, file.product_id),
             decided_on=_day(file.changed_at),
             approved=file.state in _APPROVED,
         )
-    return list(found.values())
 
 
 def _day(moment: str) -> date:

@@ -221,6 +221,12 @@ def replay_dead(connection: Connection, webhook_id: str, now: datetime) -> int:
     return connection.execute(dead.values(_afresh(now))).rowcount
 
 
+def is_busy(connection: Connection) -> bool:
+    """Whether any delivery is yet to be sent, or being sent."""
+    under_way = select(deliveries.c.delivery_id).where(deliveries.c.state.in_((PENDING, SENDING))).limit(1)
+    return connection.execute(under_way).first() is not None
+
+
 def is_replayable(state: str) -> bool:
     """Whether a delivery in this state can be sent again."""
     return state in _REPLAYABLE

@@ -52,6 +52,12 @@ def test_the_call_is_measured_over_http(measured: dict[str, Any], clients: str) 
     assert found["rps"] > 0
 
 
+def test_publications_acknowledged_a_second_are_measured(measured: dict[str, Any]) -> None:
+    found = measured["publish_over_http"]["clients_64"]
+    assert found["acknowledged_per_second"] > 0
+    assert 0 < found["p50_ms"] <= found["p99_ms"]
+
+
 def test_a_plan_and_what_prices_add_to_an_answer_are_measured(measured: dict[str, Any]) -> None:
     assert measured["plan"]["seconds"] > 0
     assert measured["plan"]["open_demands"] > 100

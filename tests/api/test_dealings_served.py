@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection
 
-from api.dealings import as_known
 from api.instance import Instance
 from features.dealings import Line, dealings_of
 from features.pairs import pair_rows, prepare_demands
+from matcher.dealings_book import as_known
 from matcher.eligibility import demand_columns
 from matcher.store import dealings, recommendations
 from matcher.store.dealings import Dealing

@@ -267,6 +267,23 @@ def test_a_plan_that_dies_tells_its_kind_and_nothing_it_was_working_on(
     assert watch.fault == "planning ended with 3 (ValueError)"
 
 
+def test_a_new_champion_is_planned_with_at_once_and_tried_once(planned: Instance) -> None:
+    prices.plan_now(planned)
+    watch, serving = prices.PriceWatch(planned, plan=lambda _settings: None), planned.matcher
+    assert not watch.hurries()
+    assert prices.standing(planned, watch)["due"] is None
+    planned.matcher = serving.with_prices(replace(table_of(planned), model="the champion before"))
+    try:
+        told = prices.standing(planned, watch)
+        assert (told["due"], told["model"]) == ("another_model", "the champion before")
+        assert watch.hurries()
+        assert not watch.hurries()
+        planned.matcher = serving.with_prices(None)
+        assert (watch.hurries(), prices.why_due(planned)) == (False, "no_prices")
+    finally:
+        planned.matcher = serving
+
+
 def test_a_plan_that_fails_is_told_and_prices_in_service_go_on(planned: Instance) -> None:
     def fail(_settings: Settings) -> None:
         raise RuntimeError("no memory")

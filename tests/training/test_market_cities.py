@@ -16,7 +16,7 @@ from training.market_controls import CONTROLS, controlled
 from training.market_measures import linear_bound, measure
 from training.market_play import simulate
 from training.market_report import report as report_of_mechanisms
-from training.market_trial import believed_capacity, month_of, trial
+from training.market_trial import month_of, trial
 from training.market_worlds import World, build_world
 
 TINY = Size(enterprises=300, demands=1_200, institutions=10, products=40)
@@ -39,9 +39,7 @@ def made_up(demands: int = 60) -> CityMarket:
         true_approve=np.clip(approve + rng.normal(0, 0.1, demand.size), 0.01, 0.99),
         institution_of=np.arange(8) % 4,
         small=np.array([True, False, False, False]),
-        officers=np.array([2, 4, 5, 5]),
-        reviews=np.tile([[5], [9], [12], [11]], 10),
-        files=np.tile([[15], [30], [40], [40]], 10),
+        capacity=np.array([5.0, 9.0, 12.0, 11.0]),
         true_capacity=np.array([5, 9, 12, 11]),
         examination=curve,
         examination_low=curve - 0.05,
@@ -85,14 +83,6 @@ def test_each_month_holds_its_own_demands():
     assert later.apply.shape == (3, 8)
     assert later.apply[0, 0] == market.apply[3 * 8]
     assert month_of(market, 0).apply[2, 7] == market.apply[3 * 8 - 1]
-
-
-def test_capacity_is_what_was_reviewed_at_most_where_files_were_left_over():
-    reviews = np.array([[4, 6, 6, 6], [1, 2, 0, 1]])
-    files = np.array([[5, 12, 12, 14], [1, 2, 0, 1]])
-    believed = believed_capacity(np.array([3, 4]), reviews, files)
-    # Six reviews by three officers, two each; four officers who never had more than two files: √(2 · 4 · 2) = 4.
-    assert believed.tolist() == pytest.approx([6.0, 4.0])
 
 
 def test_an_institution_that_reads_less_than_believed_funds_less():
