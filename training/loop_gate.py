@@ -1,8 +1,8 @@
 """What the closed loop asks of a challenger: the gates of ``training.gate``, calibration held to bound or champion.
 
-A small city misses the absolute bounds on calibration (decision 8), the champion as well. Refusing the less wrong would
-keep the more wrong: so a calibration gate lets pass up to the larger of its bound and the champion's own error on the
-same months, and says which it was. How long an answer takes is not asked: it is the machine's affair, and the same
+A small city misses the absolute bounds on calibration (decision 8), the champion as well, and two fits of one month
+differ by some thousandths. Refusing the less wrong would keep the more wrong: so a calibration gate lets pass up to the
+larger of its bound and the champion's own error on the same months and a tolerance, and says which it was. How long an answer takes is not asked: it is the machine's affair, and the same
 loop must end the same way twice.
 """
 
@@ -18,6 +18,8 @@ from training.gate import CALIBRATION_BOUNDS, Gate
 from training.promote import Ruling
 from training.trial import measure
 
+CALIBRATION_TOLERANCE = 0.005
+"""Error a challenger may have beyond the champion's: as much as ranking may lie below it."""
 NOT_ASKED = {"latency", "latency_ratio"}
 NEEDS_NO_LATER_MONTH = {"bundle", "schema", "eligibility", "replay"}
 """Gates that judge a bundle whatever months it learned from."""
@@ -71,7 +73,7 @@ def to_champion(found: Gate, champion: dict[tuple[str, str], float]) -> Gate:
     if kind != "calibration" or found.passed:
         return found
     which, _, name = rest.partition(":")
-    bound = max(CALIBRATION_BOUNDS[name], champion[which, name])
+    bound = max(CALIBRATION_BOUNDS[name], champion[which, name] + CALIBRATION_TOLERANCE)
     return gate.calibration(which, name, found.value, bound)
 
 
