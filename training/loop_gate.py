@@ -2,8 +2,8 @@
 
 A small city misses the absolute bounds on calibration (decision 8), the champion as well, and two fits of one month
 differ by some thousandths. Refusing the less wrong would keep the more wrong: so a calibration gate lets pass up to the
-larger of its bound and the champion's own error on the same months and a tolerance, and says which it was. How long an answer takes is not asked: it is the machine's affair, and the same
-loop must end the same way twice.
+larger of its bound and the champion's own error on the same months and a tolerance, and says which it was. How long an
+answer takes is not asked: it is the machine's affair, and the same loop must end the same way twice.
 """
 
 from dataclasses import dataclass, replace
