@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from features.consent import ANYONE
 from matcher.store.clock import moment
 from matcher.store.tables import consents, record_batches
 from matcher.store.tables_platform import personalisation
@@ -112,6 +113,22 @@ def consents_of(connection: Connection, uscc: str) -> tuple[ConsentRow, ...]:
 def consents_among(connection: Connection, usccs: Sequence[str]) -> tuple[ConsentRow, ...]:
     """Consents of some hundred enterprises that were not revoked, oldest first."""
     return tuple(_consent(row) for row in connection.execute(_BY_USCC.where(consents.c.uscc.in_(usccs))))
+
+
+def readable(connection: Connection, recipient: str, purpose: str, as_of: date) -> dict[str, frozenset[str]]:
+    """Codes of the enterprises whose source a recipient that is no institution may read on a day, by source."""
+    table = consents.c
+    query = select(table.source, table.uscc).where(
+        table.revoked.is_(False),
+        table.recipient.in_((recipient, ANYONE)),
+        table.purpose.in_((purpose, ANYONE)),
+        table.granted_on <= as_of,
+        table.expires_on.is_(None) | (table.expires_on >= as_of),
+    )
+    found: dict[str, set[str]] = {}
+    for source, uscc in connection.execute(query):
+        found.setdefault(source, set()).add(uscc)
+    return {source: frozenset(usccs) for source, usccs in found.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
