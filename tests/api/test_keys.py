@@ -1,5 +1,6 @@
 """Keys, tokens and rates: narrowed, replaced, expired, forged, flooded; each is refused for what it is."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -229,6 +230,44 @@ def test_a_forged_token_opens_nothing_and_makes_no_more_than_one_fetch(
     assert all(tokens.caller(token(other, kid=f"made-up-{n}"), NOW) is None for n in range(20))
     assert len(fetches) - before <= 1
     assert tokens.caller("a.b.c", NOW) is None
+
+
+def test_a_provider_that_is_down_shuts_nobody_out_whose_key_is_known_and_is_asked_once_in_a_while(
+    signer: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Tokens(ISSUER, AUDIENCE, "http://127.0.0.1:9/keys")
+    public = jwt.PyJWK(json.loads(RSAAlgorithm.to_jwk(signer.public_key())) | {"kid": "one", "alg": "RS256"})
+    asked, go_on = [], threading.Event()
+
+    def answers() -> list[jwt.PyJWK]:
+        asked.append("up")
+        return [public]
+
+    def hangs() -> list[jwt.PyJWK]:
+        asked.append("down")
+        assert go_on.wait(10)
+        raise jwt.PyJWKClientConnectionError("down")
+
+    good, junk = token(signer, exp=NOW + timedelta(days=1)), token(signer, kid="junk")
+    monkeypatch.setattr(tokens._provider, "get_signing_keys", answers)
+    assert tokens.caller(good, NOW) is not None
+    monkeypatch.setattr(tokens._provider, "get_signing_keys", hangs)
+    later = NOW + timedelta(seconds=400)
+
+    async def at_once() -> None:
+        waiting = [asyncio.create_task(tokens.ask(junk, later)) for _ in range(100)]
+        assert await asyncio.wait_for(tokens.ask(good, later), 5) is not None
+        assert not any(task.done() for task in waiting)
+        go_on.set()
+        assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [None] * 100
+
+    asyncio.run(at_once())
+    assert asked == ["up", "down"]
+    assert tokens.caller(junk, later + timedelta(seconds=5)) is None
+    assert asked == ["up", "down"]
+    assert tokens.caller(junk, later + timedelta(seconds=11)) is None
+    assert asked == ["up", "down", "down"]
+    assert tokens.caller(good, later + timedelta(seconds=11)) is not None
 
 
 def test_half_an_identity_provider_is_refused_at_the_start() -> None:
