@@ -1,6 +1,6 @@
 """What enterprises brought in beside the loaded world: batches of raw rows, and who may read which source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -159,6 +159,14 @@ def is_personalised(connection: Connection, uscc: str) -> bool:
     """Whether it may; an enterprise that never said so is."""
     found = connection.execute(select(personalisation.c.enabled).where(personalisation.c.uscc == uscc)).scalar()
     return found is None or bool(found)
+
+
+def not_personalised(connection: Connection, usccs: Collection[str] | None = None) -> frozenset[str]:
+    """Codes of the enterprises that switched personalisation off, among some or of all."""
+    table = personalisation.c
+    query = select(table.uscc).where(table.enabled.is_(False))
+    off = frozenset(str(uscc) for uscc in connection.execute(query).scalars())
+    return off if usccs is None else off & frozenset(usccs)
 
 
 def _consent(row: Any) -> ConsentRow:

@@ -41,16 +41,18 @@ class Offer:
     ----------
     product_name
         By language.
-    score
-        What orders the institutions; ``verdict`` is ``pass`` or ``unknown``.
+    p_apply, p_approve, score
+        The score orders the institutions; ``None`` for a demand that is not to be personalised.
+    verdict
+        ``pass`` or ``unknown``.
     """
 
     institution_id: str
     product_id: str
     product_name: Mapping[str, str]
-    p_apply: float
-    p_approve: float
-    score: float
+    p_apply: float | None
+    p_approve: float | None
+    score: float | None
     verdict: str
 
 
@@ -323,6 +325,7 @@ def _pushed_message(
         "term_months": demand.term_months,
         "purpose": demand.purpose.value,
         "verdict": offer.verdict,
+        "personalised": offer.score is not None,
         "p_approve": offer.p_approve,
         "due_on": None if lead.due_on is None else lead.due_on.isoformat(),
         "enterprise_name": dict(enterprise_name),

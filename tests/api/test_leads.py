@@ -1,6 +1,7 @@
 """Leads through the API: ranked, masked, paged without loss, fresh before the next plan, and safe as files."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -273,7 +274,8 @@ def test_a_demand_pushed_since_the_plan_stands_at_its_place_before_the_next_plan
     push(instance, desk.institution_id, missed, due_on=date(2026, 11, 2))
     rest = (*desk.plan.rows[:5], *desk.plan.rows[6:])
     keep(instance, desk.institution_id, "without-it", rest)
-    assert missed.demand_id not in [x["demand_id"] for x in all_pages(client, desk, 200)]
+    items = all_pages(client, desk, 200)
+    assert [x["fresh"] for x in items if x["demand_id"] == missed.demand_id] == [False]
     push(instance, desk.institution_id, missed, due_on=date(2026, 11, 2))
     items = all_pages(client, desk, 6)
     values = [item["value"] for item in items]
@@ -285,6 +287,53 @@ def test_a_demand_pushed_since_the_plan_stands_at_its_place_before_the_next_plan
     assert sum(each["fresh"] for each in items) == 1
     push(instance, desk.institution_id, missed, state="rejected")
     assert missed.demand_id not in [x["demand_id"] for x in all_pages(client, desk, 200)]
+
+
+def test_a_pushed_lead_no_plan_picks_is_shown_as_long_as_an_answer_is_owed_and_so_is_a_second_of_its_enterprise(
+    client: Client, desk: Desk, instance: Instance, platform: dict[str, str]
+) -> None:
+    owed, other = desk.plan.rows[4], desk.plan.rows[0]
+    body = {"uscc": desk.plan.uscc_of[owed.demand_id], "amount_cny": "500000", "term_months": 12}
+    second = client.post("/v1/demands", json={**body, "purpose": "working_capital"}, headers=platform).json()
+    twin = replace(owed, demand_id=second["demand_id"])
+    for row in (owed, twin):
+        push(instance, desk.institution_id, row, due_on=date(2026, 11, 1), late=True)
+    keep(instance, desk.institution_id, "picked-another", (other,))
+    items = all_pages(client, desk, 1)
+    told = {item["demand_id"]: (item["status"], item["due_on"]) for item in items}
+    assert told[owed.demand_id] == told[twin.demand_id] == ("pushed", "2026-11-01")
+    assert len(items) == len(told) == 3
+    for row in (owed, twin):
+        push(instance, desk.institution_id, row, state="expired")
+    assert [item["demand_id"] for item in all_pages(client, desk, 1)] == [other.demand_id]
+
+
+def test_every_page_of_masked_leads_is_in_the_audit_without_personal_data(
+    client: Client, desk: Desk, instance: Instance
+) -> None:
+    def shown() -> list[tuple[str, str]]:
+        query = (
+            select(audit.c.subject, audit.c.detail).where(audit.c.action == "leads_shown").order_by(audit.c.sequence)
+        )
+        with instance.store.reading() as connection:
+            return [(row.subject, row.detail) for row in connection.execute(query)]
+
+    before = len(shown())
+    items = all_pages(client, desk, 20)
+    assert len(items) > 20
+    told = shown()[before:]
+    assert {subject for subject, _ in told} == {desk.institution_id}
+    first, second = (msgspec.json.decode(detail) for _, detail in told)
+    ids = "\n".join(item["lead_id"] for item in items[:20])
+    assert first == {
+        "form": "json",
+        "list": "general",
+        "plan": desk.plan.version,
+        "leads": 20,
+        "ranks": [1, 20],
+        "lead_ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+    }
+    assert second["ranks"] == [21, len(items)]
 
 
 def test_before_the_first_plan_the_pushed_demands_are_listed_with_a_note(

@@ -17,6 +17,7 @@ from api.instance import Instance
 from api.pushing import Pusher, push_one, run_clocks
 from api.serving import promising_demand
 from api.settings import Settings
+from matcher import replanning
 from matcher.matching import Question
 from matcher.store import audit, demands, lead_lists, leads
 from matcher.store.clock import PinnedClock
@@ -156,6 +157,58 @@ def test_a_push_reaches_the_best_product_of_each_institution_that_passes_in_orde
                 one.p_apply == best[one.institution_id].p_apply
                 or one.product_id != best[one.institution_id].product.product_id
             )
+
+
+def test_a_demand_that_is_not_to_be_personalised_is_pushed_by_declared_terms_and_told_without_scores(
+    client: Client,
+    platform: dict[str, str],
+    instance: Instance,
+    likely: dict[str, Any],
+    banks: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    switch = f"/v1/enterprises/{likely['uscc']}/personalisation"
+    assert client.put(switch, json={"enabled": False}, headers=platform).status_code == OK
+    try:
+        key, reached = pushed(client, platform, instance, likely)
+        body = {"demand_id": key, "top_n": 50, "include_unknown": False}
+        declared = client.post("/v1/recommendations", json=body, headers=platform).json()
+        order = list(dict.fromkeys(item["institution_id"] for item in declared["items"]))
+        assert len(order) >= 2
+        assert reached[: len(order)] == order
+        with instance.store.reading() as connection:
+            rows = connection.execute(select(outbox.c.payload).where(outbox.c.kind == "lead.pushed")).scalars()
+            told = [payload for payload in map(json.loads, rows) if payload["demand_id"] == key]
+            kept = [leads.find(connection, lead_id_of(key, bank)) for bank in reached]
+            queue = replanning.read_queues(connection, instance.matcher.catalog, instance.clock.today())
+        assert {(payload["p_approve"], payload["personalised"]) for payload in told} == {(None, False)}
+        assert {one.value for one in kept if one is not None} == {None}
+        assert key in {demand.demand_id for demand in queue.demands}
+        assert likely["uscc"] in queue.impersonal
+        monkeypatch.setattr(replanning, "put_into_service", lambda *_: None)
+        made = replanning.replan(
+            instance.store,
+            instance.matcher,
+            lambda codes, day: [instance.profiles.row(code, day, 0, {}) for code in codes],
+            instance.clock.today(),
+        ).plan
+        assert made.prices.demands == len(queue.demands)
+        named = {row.demand_id for rows in made.lists.values() for row in rows}
+        assert named
+        own = {demand.demand_id for demand in queue.demands if demand.uscc == likely["uscc"]}
+        assert not named & own
+        url = f"/v1/institutions/{reached[0]}/leads?limit=200"
+        page = client.get(url, headers=banks[reached[0]]).json()["items"]
+        item = next(each for each in page if each["demand_id"] == key)
+        assert (item["personalised"], item["value"], item["p_apply"], item["p_approve"]) == (False, None, None, None)
+        assert (item["reasons"], item["reason_base"]) == ([], None)
+        assert item["note"].startswith("not personalised")
+        scored = [each["personalised"] for each in page]
+        assert scored == sorted(scored, reverse=True)
+        csv = client.get(url, headers=banks[reached[0]] | {"Accept": "text/csv"})
+        assert "not personalised" in csv.text
+    finally:
+        assert client.put(switch, json={"enabled": True}, headers=platform).status_code == OK
 
 
 def test_the_pusher_pushes_within_a_blink_and_what_was_left_over_at_its_start(
