@@ -96,6 +96,8 @@ def take(connection: Connection, listed: KeptLead, step: Step, act: Act, clocks:
         _follow(connection, lead, act)
     if lead.state is State.DISBURSED:
         close(connection, lead.demand_id, FUNDED_ELSEWHERE, "lead.closed", act, clocks, but=lead.lead_id)
+    if lead.state is State.RETURNED:
+        tell(connection, [lead], "lead.returned", act)
     return lead
 
 
