@@ -275,14 +275,19 @@ def test_half_an_identity_provider_is_refused_at_the_start() -> None:
         Settings(oidc_issuer=ISSUER)
 
 
-def test_a_rotation_repeated_under_one_idempotency_key_is_one_rotation(
-    client: Client, instance: Instance, keys: dict[str, Any]
+def test_a_rotation_repeated_under_one_key_makes_one_successor_and_shows_it_once(
+    client: Client, admin: dict[str, str]
 ) -> None:
-    old = instance.keyring.issue("analyst").split("_")[1]
-    headers = {"Authorization": f"Bearer {keys['admin']}", "Idempotency-Key": f"rotate-{old}"}
-    first, again = (client.post(f"/v1/keys/{old}/rotate", headers=headers) for _ in range(2))
-    assert [first.status_code, again.status_code] == [201, 201]
+    old = client.post("/v1/keys", json={"role": "analyst"}, headers=admin).json()
+    path = f"/v1/keys/{old['key_id']}/rotate"
+    once = admin | {"Idempotency-Key": "rotate-once"}
+    first, again = client.post(path, headers=once), client.post(path, headers=once)
+    assert (first.status_code, again.status_code) == (201, 201)
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.json() == first.json() | {"key": None}
-    listed = client.get("/v1/keys", headers={"Authorization": f"Bearer {keys['admin']}"}).json()["items"]
-    assert [each["key_id"] for each in listed if each["rotated_from"] == old] == [first.json()["key_id"]]
+    heirs = [
+        one for one in client.get("/v1/keys", headers=admin).json()["items"] if one["rotated_from"] == old["key_id"]
+    ]
+    assert [one["key_id"] for one in heirs] == [first.json()["key_id"]]
+    assert client.post(path, json={"grace_hours": 1}, headers=admin).status_code == 422
+    assert client.delete(f"/v1/keys/{old['key_id']}", headers=admin).status_code == 204
