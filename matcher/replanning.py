@@ -72,9 +72,9 @@ def read_queues(connection: Connection, catalog: Catalog, book: DealingsBook, as
         capacity=capacities(connection, catalog, book, as_of),
         sent=tuple(
             Sent(demand_id=one.demand_id, product_id=one.product_id, institution_id=one.institution_id)
-            for one in queues.files_sent(connection, owners)
+            for one in queues.files_sent(connection, owners, as_of)
         ),
-        decided=queues.decided(connection),
+        decided=queues.decided(connection, as_of),
         dealings=book.behind(connection, [demand.uscc for demand in demands], catalog.row_of, as_of),
         impersonal=enterprises.not_personalised(connection),
     )
