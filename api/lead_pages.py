@@ -74,6 +74,7 @@ class LeadPage:
     next_cursor: str | None
     plan: str | None
     planned_at: str | None
+    simulated: bool
     as_of: date
     named: NamedList
     matcher: Matcher
@@ -109,6 +110,7 @@ def lead_page(instance: Instance, query: Query) -> LeadPage:
         next_cursor=None if following is None else _cursor(following),
         plan=place.plan or None,
         planned_at=planned_at,
+        simulated=instance.world.simulated,
         as_of=as_of,
         named=LISTS[query.name],
         matcher=matcher,

@@ -464,6 +464,27 @@ def test_the_spreadsheet_is_typed_frozen_filtered_and_explained(client: Client, 
     assert set(place) <= set(notes)
 
 
+def test_a_file_that_does_not_hold_every_lead_says_so_and_only_a_simulated_world_is_called_simulated(
+    client: Client, desk: Desk, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def notes() -> tuple[dict[Any, Any], Any]:
+        told = client.get(desk.url, headers=desk.headers | {"Accept": XLSX})
+        sheet = openpyxl.load_workbook(io.BytesIO(told.content))["notes"]
+        return {row[0]: row[1] for row in sheet.iter_rows(values_only=True)}, told.headers
+
+    whole, headers = notes()
+    count = int(headers["X-Leads"])
+    assert (whole["rows"], headers["X-Leads-Cut"]) == (f"{count}, all there are", "false")
+    assert whole["simulated"] == "Enterprises and data of this instance are simulated."
+    monkeypatch.setattr("api.lead_pages.MOST", 3)
+    monkeypatch.setattr(instance, "world", replace(instance.world, simulated=False))
+    cut, headers = notes()
+    assert (headers["X-Leads"], headers["X-Leads-Cut"]) == ("3", "true")
+    assert cut["rows"].startswith("the first 3 only")
+    assert cut["simulated"] == "No: enterprises and data are real."
+    assert client.get("/health/ready").json()["simulated"] is False
+
+
 def test_the_csv_has_a_chinese_header_and_every_lead(client: Client, desk: Desk) -> None:
     headers = {"Authorization": desk.headers["Authorization"], "Accept": "text/csv"}
     told = client.get(f"{desk.url}?limit=3", headers=headers)
