@@ -180,7 +180,9 @@ def test_a_demand_that_is_not_to_be_personalised_is_pushed_by_declared_terms_and
             rows = connection.execute(select(outbox.c.payload).where(outbox.c.kind == "lead.pushed")).scalars()
             told = [payload for payload in map(json.loads, rows) if payload.get("demand_id") == key]
             kept = [leads.find(connection, lead_id_of(key, bank)) for bank in reached]
-            queue = replanning.read_queues(connection, instance.matcher.catalog, instance.clock.today())
+            queue = replanning.read_queues(
+                connection, instance.matcher.catalog, instance.dealings, instance.clock.today()
+            )
         assert {(payload["p_approve"], payload["personalised"]) for payload in told} == {(None, False)}
         assert {one.value for one in kept if one is not None} == {None}
         assert key in {demand.demand_id for demand in queue.demands}
@@ -190,6 +192,7 @@ def test_a_demand_that_is_not_to_be_personalised_is_pushed_by_declared_terms_and
             instance.store,
             instance.matcher,
             lambda codes, day: [instance.profiles.row(code, day, 0, {}) for code in codes],
+            instance.dealings,
             instance.clock.today(),
         ).plan
         assert made.prices.demands == len(queue.demands)
