@@ -60,6 +60,7 @@ def rows(instance: Instance, bank: str) -> Planned:
 def desk(instance: Instance, bank: str, rows: Planned, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """The desk with a plan of its own for this test."""
     version = f"plan-{request.node.name}"[:60]
+    forget(instance, bank)
     keep(instance, bank, version, rows.rows)
     key = instance.keyring.issue("institution", bank)
     headers = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
