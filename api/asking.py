@@ -66,16 +66,19 @@ def demand_of(connection: Connection, demand_id: str) -> Demand:
 
 
 def profile_of(instance: Instance, connection: Connection, uscc: str, as_of: date) -> Row:
-    """The profile of an enterprise as known on a day and as far as its consents of that day let the platform read."""
+    """The profile of an enterprise as known on a day, as far as its consents of that day and of today let one read."""
     batch = enterprises.latest_batch(connection, uscc)
     records = enterprises.records(connection, uscc) if batch else {}
     row = instance.profiles.row(uscc, as_of, batch, records)
-    return mask(row, permitted(connection, uscc, as_of))
+    return mask(row, permitted(connection, uscc, as_of, instance.clock.today()))
 
 
-def permitted(connection: Connection, uscc: str, as_of: date) -> frozenset[str]:
-    """Sources the platform may read for financing on a day."""
-    grants = (
+def permitted(connection: Connection, uscc: str, as_of: date, today: date) -> frozenset[str]:
+    """Sources the platform may read for financing as they stood on a day: leave is needed on that day and still today.
+
+    Asking about a day gone by opens nothing whose consent has ended since.
+    """
+    grants = [
         Grant(
             source=row.source,
             purpose=row.purpose,
@@ -84,8 +87,9 @@ def permitted(connection: Connection, uscc: str, as_of: date) -> frozenset[str]:
             expires_on=row.expires_on,
         )
         for row in enterprises.consents_of(connection, uscc)
-    )
-    return permitted_sources(grants, RECIPIENT, PURPOSE, as_of)
+    ]
+    then = permitted_sources(grants, RECIPIENT, PURPOSE, as_of)
+    return then if as_of == today else then & permitted_sources(grants, RECIPIENT, PURPOSE, today)
 
 
 def answer(matcher: Matcher, question: Question, recommendation_id: str, language: str) -> Answer:

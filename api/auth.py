@@ -1,6 +1,5 @@
 """Who is calling and what each role may do: keys of our own, or tokens of an identity provider; scopes and limits."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -65,5 +64,5 @@ async def _known(request: Request, presented: str) -> Caller | None:
     keyring: Keyring = service.instance.keyring
     tokens: Tokens | None = service.tokens
     if tokens is not None and presented.count(".") == 2:
-        return await asyncio.to_thread(tokens.caller, presented, service.instance.clock.now())
+        return await tokens.ask(presented, service.instance.clock.now())
     return keyring.caller(presented)

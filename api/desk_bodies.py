@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
+from fastapi import Request
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, model_validator
 
+from api import bodies
 from api.bodies import BilingualError
 from api.schemas import Amount, Body, Day, DemandBody, Rate
 from matcher.domain import Text
@@ -48,6 +50,19 @@ class NothingBody(Body):
     """Nothing need be said; ``{}`` or no body at all."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+
+async def read_nothing(request: Request, limit: int) -> bytes:
+    """The body of a request that need not say anything.
+
+    Raises
+    ------
+    ProblemError
+        413 beyond the limit, 400 for no JSON, 422 for anything said.
+    """
+    raw = await bodies.read(request, limit)
+    bodies.validate(NothingBody, bodies.parse(raw or b"{}"))
+    return raw
 
 
 class ReturnBody(Body):

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from api.language import language_of
 from matcher.domain import Text
+from matcher.store.writer import OutcomeUnknownError
 
 TYPES = "urn:credit-matcher:problem:"
 MEDIA_TYPE = "application/problem+json"
@@ -195,13 +196,32 @@ def install(app: FastAPI) -> None:
         detail = Text(zh="请核对路径与方法，见 /docs。", en="Check the path and the method; /docs lists what there is.")
         return problem_response(request, ProblemError(status, code, title, detail, headers=headers))
 
+    async def on_unknown(request: Request, error: Exception) -> Response:
+        _LOG.error("outcome unknown", route=getattr(request.scope.get("route"), "path", "unknown"), exc_info=error)
+        return problem_response(request, _outcome_unknown())
+
     async def on_crash(request: Request, error: Exception) -> Response:
         _LOG.error("unexpected", route=getattr(request.scope.get("route"), "path", "unknown"), exc_info=error)
         return problem_response(request, _unexpected())
 
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(OutcomeUnknownError, on_unknown)
     app.add_exception_handler(Exception, on_crash)
+
+
+def _outcome_unknown() -> ProblemError:
+    return ProblemError(
+        503,
+        "outcome_unknown",
+        Text(zh="结果未知", en="Outcome unknown"),
+        Text(
+            zh="提交时与数据库的连接中断，无法确认是否已完成：请用同一 Idempotency-Key 重试，或先查询当前状态。",
+            en="The database went away while it was being saved, so it is unknown whether it was done: ask again with "
+            "the same Idempotency-Key, or look at how it stands first.",
+        ),
+        headers={"Retry-After": "2"},
+    )
 
 
 def _unexpected() -> ProblemError:

@@ -114,6 +114,10 @@ class Keyring:
 
     def revoke(self, key_id: str, *, actor: str = "operator") -> bool:
         """Make a key useless at once; whether there was one."""
+        return self._store.write(self.revocation(key_id, actor=actor))
+
+    def revocation(self, key_id: str, *, actor: str = "operator") -> Callable[[Connection], bool]:
+        """The change that makes a key useless; it says whether there was one."""
         now = self._store.clock.now()
         entry = audit.Entry(actor=actor, action="key_revoked", subject=key_id, detail={})
 
@@ -123,7 +127,7 @@ class Keyring:
             audit.append(connection, entry, now)
             return True
 
-        return self._store.write(change)
+        return change
 
     def caller(self, presented: str) -> Caller | None:
         """Who this key belongs to; ``None`` for a key unknown, wrong, expired or revoked."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from api.lead_pages import Ranked
+from api.lead_pages import NOT_PERSONALISED, Ranked
 from features.pair_codes import PURPOSES
 from matcher.domain import Text
 from matcher.lead_texts import why_this_firm
@@ -52,6 +52,12 @@ def _column(
 
 def _joined(texts: Sequence[Text], language: str) -> str:
     return " | ".join(text.in_language(language) for text in texts)
+
+
+def _reasons(item: Ranked, language: str) -> str:
+    if not item.told.entry.personalised:
+        return NOT_PERSONALISED.in_language(language)
+    return _joined([each.text for each in why_this_firm(item.told.lead.reasons, _REASONS)], language)
 
 
 def _purpose(item: Ranked, language: str) -> str:
@@ -110,28 +116,28 @@ COLUMNS: tuple[FileColumn, ...] = (
         "share",
         10,
         ("本机构审批起决定作用的概率", "chance that your approval is the one that counts"),
-        lambda x, _: x.told.lead.value,
+        lambda x, _: x.told.lead.value if x.told.entry.personalised else None,
     ),
     _column(
         ("申请概率", "p apply"),
         "share",
         10,
         ("看到后申请的概率", "chance that it applies once it has seen the product"),
-        lambda x, _: x.told.lead.p_apply,
+        lambda x, _: x.told.lead.p_apply if x.told.entry.personalised else None,
     ),
     _column(
         ("通过概率", "p approve"),
         "share",
         10,
         ("审查后通过的概率", "chance of approval once reviewed"),
-        lambda x, _: x.told.lead.p_approve,
+        lambda x, _: x.told.lead.p_approve if x.told.entry.personalised else None,
     ),
     _column(
         ("理由", "reasons"),
         "text",
         70,
         ("与该企业有关、对线索价值影响最大的理由", "what weighs most in the value and speaks of the enterprise"),
-        lambda x, language: _joined([each.text for each in why_this_firm(x.told.lead.reasons, _REASONS)], language),
+        _reasons,
     ),
     _column(
         ("需核实", "to verify"),

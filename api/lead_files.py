@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from api.lead_columns import COLUMNS, Cell
-from api.lead_pages import NO_PLAN, LeadPage, Query
+from api.lead_pages import MOST, NO_PLAN, LeadPage, Query
 from matcher.domain import Text
 
 CSV = "text/csv"
@@ -136,8 +136,11 @@ def _notes(page: LeadPage, query: Query, language: str) -> list[tuple[str, str]]
         ),
         (
             say("模拟数据", "simulated"),
-            say("本实例的企业与数据均为模拟。", "Enterprises and data of this instance are simulated."),
+            say("本实例的企业与数据均为模拟。", "Enterprises and data of this instance are simulated.")
+            if page.simulated
+            else say("否：真实企业与数据。", "No: enterprises and data are real."),
         ),
+        (say("条数", "rows"), _rows(page).in_language(language)),
         (
             say("脱敏", "masking"),
             say(
@@ -149,6 +152,17 @@ def _notes(page: LeadPage, query: Query, language: str) -> list[tuple[str, str]]
         ),
         *((column.title.in_language(language), column.meaning.in_language(language)) for column in COLUMNS),
     ]
+
+
+def _rows(page: LeadPage) -> Text:
+    """How many leads the file holds, and whether that is all of them."""
+    count = len(page.items)
+    if page.next_cursor is None:
+        return Text(zh=f"{count} 条，全部", en=f"{count}, all there are")
+    return Text(
+        zh=f"仅前 {count} 条：文件最多 {MOST} 条，其余请按页读取 JSON。",
+        en=f"the first {count} only: a file holds {MOST} at most; read the rest page by page as JSON",
+    )
 
 
 _FORMATS: dict[str, dict[str, Any]] = {

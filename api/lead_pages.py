@@ -4,6 +4,7 @@ A cursor names the plan, the moment the reading began, the rank reached and the 
 pushed or a lead withdrawn between two pages neither repeats nor hides a lead.
 """
 
+import hashlib
 import re
 import struct
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ from api.paging import decoded, encoded
 from matcher.domain import Text, Verdict
 from matcher.leads import GENERAL, INBOUND, LISTS, OUTREACH, NamedList
 from matcher.matching import Matcher
-from matcher.store import audit, lead_lists, lead_reads
+from matcher.store import audit, enterprises, lead_lists, lead_reads
 from matcher.store.clock import moment
 from matcher.store.leads import lead_id_of
 
@@ -29,6 +30,10 @@ MOST = 2_000
 OPEN = "open"
 NO_PLAN = Text(
     zh="尚无线索计划：仅列出已推送的需求。", en="No plan has been made yet: only demands pushed so far are listed."
+)
+NOT_PERSONALISED = Text(
+    zh="企业已关闭个性化：不评分，按推送时间排在其后。",
+    en="not personalised: the enterprise switched scores off; listed after the others, by the moment of the push",
 )
 _STEP = 200
 _SEPARATOR = "\n"
@@ -69,6 +74,7 @@ class LeadPage:
     next_cursor: str | None
     plan: str | None
     planned_at: str | None
+    simulated: bool
     as_of: date
     named: NamedList
     matcher: Matcher
@@ -104,6 +110,7 @@ def lead_page(instance: Instance, query: Query) -> LeadPage:
         next_cursor=None if following is None else _cursor(following),
         plan=place.plan or None,
         planned_at=planned_at,
+        simulated=instance.world.simulated,
         as_of=as_of,
         named=LISTS[query.name],
         matcher=matcher,
@@ -111,26 +118,24 @@ def lead_page(instance: Instance, query: Query) -> LeadPage:
 
 
 def disclose(instance: Instance, actor: str, query: Query, page: LeadPage, form: str) -> None:
-    """Record whose names, contacts and data this page discloses, and every export, before it is answered."""
+    """Record which leads this page shows, and whose names, contacts and data, before it is answered."""
     named = [item.lead_id for item in page.items if item.told.uscc is not None]
     called = [item.lead_id for item in page.items if item.told.contact is not None]
     opened = {item.lead_id: sorted(item.told.leave.institution) for item in page.items if item.told.leave.institution}
-    if not named and not opened and form == "json":
-        return
-    entry = audit.Entry(
-        actor=actor,
-        action="leads_disclosed" if named or opened else "leads_exported",
-        subject=query.institution_id,
-        detail={
-            "form": form,
-            "list": query.name,
-            "plan": page.plan,
-            "leads": len(page.items),
-            "named": named,
-            "contacts": called,
-            "sources": opened,
-        },
-    )
+    masked = "leads_shown" if form == "json" else "leads_exported"
+    shown = "\n".join(item.lead_id for item in page.items)
+    detail: dict[str, object] = {
+        "form": form,
+        "list": query.name,
+        "plan": page.plan,
+        "leads": len(page.items),
+        "ranks": [page.items[0].rank, page.items[-1].rank] if page.items else [],
+        "lead_ids_sha256": hashlib.sha256(shown.encode()).hexdigest(),
+    }
+    if named or opened:
+        detail |= {"named": named, "contacts": called, "sources": opened}
+    action = "leads_disclosed" if named or opened else masked
+    entry = audit.Entry(actor=actor, action=action, subject=query.institution_id, detail=detail)
     now = instance.clock.now()
 
     def change(connection: Connection) -> None:
@@ -150,14 +155,17 @@ def _entries(
     """Everything that stands in the list, best first, one an enterprise."""
     institution_id = query.institution_id
     listed = lead_lists.find(connection, place.plan, institution_id) or () if place.plan else ()
-    since = planned_at if query.name == GENERAL else None
-    desk = lead_reads.on_desk(connection, institution_id, since=since, until=place.until, limit=MOST)
+    desk = lead_reads.on_desk(connection, institution_id, until=place.until, limit=MOST)
     rows = lead_reads.standing(connection, institution_id, [row.demand_id for row in listed])
     owners = lead_reads.open_enterprises(connection, [*(row.demand_id for row in listed), *desk])
     planned = {row.demand_id for row in listed}
     entries = [
         *(_planned(row, rows.get(row.demand_id), owners.get(row.demand_id, "")) for row in listed),
-        *(_unplanned(row, owners.get(row.demand_id, "")) for row in desk.values() if row.demand_id not in planned),
+        *(
+            _unplanned(row, owners.get(row.demand_id, ""), planned_at or "")
+            for row in desk.values()
+            if row.demand_id not in planned
+        ),
     ]
     entries = [each for each in entries if _stands(matcher, query, each)]
     if query.name != GENERAL:
@@ -178,10 +186,11 @@ def _planned(row: lead_lists.LeadRow, standing: lead_reads.Standing | None, uscc
         fresh=False,
         status=OPEN if standing is None else standing.state,
         due_on=None if standing is None else standing.due_on,
+        pushed_at="" if standing is None else standing.pushed_at,
     )
 
 
-def _unplanned(row: lead_reads.Standing, uscc: str) -> Entry:
+def _unplanned(row: lead_reads.Standing, uscc: str, planned_at: str) -> Entry:
     return Entry(
         value=0.0,
         demand_id=row.demand_id,
@@ -190,9 +199,10 @@ def _unplanned(row: lead_reads.Standing, uscc: str) -> Entry:
         origin=INBOUND if row.origin == INBOUND else OUTREACH,
         p_apply=None,
         p_approve=None,
-        fresh=row.state == lead_reads.PUSHED,
+        fresh=row.state == lead_reads.PUSHED and row.pushed_at > planned_at,
         status=row.state,
         due_on=row.due_on,
+        pushed_at=row.pushed_at,
     )
 
 
@@ -212,18 +222,20 @@ def _placed(
     instance: Instance, matcher: Matcher, connection: Connection, institution_id: str, entries: list[Entry]
 ) -> list[Entry]:
     """The entries with today's worth of each lead no plan has placed."""
-    unplaced = [each for each in entries if each.p_approve is None]
+    off = enterprises.not_personalised(connection, {each.uscc for each in entries})
+    entries = [replace(each, personalised=each.uscc not in off) for each in entries]
+    unplaced = [each for each in entries if each.p_approve is None and each.personalised]
     worths = placed(instance, matcher, connection, institution_id, unplaced)
     values = {each.demand_id: value for each, value in zip(unplaced, worths, strict=True)}
     return [replace(each, value=values.get(each.demand_id, each.value)) for each in entries]
 
 
 def _one_each(entries: Iterable[Entry]) -> list[Entry]:
-    """The best lead of each enterprise, and every one the institution has in work."""
+    """The best lead of each enterprise, and every one the institution owes an answer to."""
     known: set[str] = set()
     kept = []
     for entry in entries:
-        if entry.uscc not in known or entry.status in lead_reads.IN_WORK:
+        if entry.uscc not in known or entry.status in lead_reads.ON_DESK:
             kept.append(entry)
         known.add(entry.uscc)
     return kept
@@ -237,14 +249,14 @@ def _fill(
     place: _Place,
     waiting: Sequence[Entry],
 ) -> tuple[tuple[Ranked, ...], _Place | None]:
-    """Leads until the page is full; what is not admitted any more (unless in work), or not of the list, is left out."""
+    """Leads until the page is full; what is not admitted any more (unless owed an answer) or not listed is left out."""
     items: list[Ranked] = []
     position = 0
     while position < len(waiting) and len(items) < query.limit:
         step = waiting[position : position + min(query.limit - len(items), _STEP)]
         for told in tell(instance, matcher, connection, query.institution_id, step):
             position += 1
-            admitted = told.lead.verdict is not Verdict.FAIL or told.entry.status in lead_reads.IN_WORK
+            admitted = told.lead.verdict is not Verdict.FAIL or told.entry.status in lead_reads.ON_DESK
             if admitted and query.name in {GENERAL, *told.lead.lists}:
                 name = lead_id_of(told.entry.demand_id, query.institution_id)
                 items.append(Ranked(rank=place.rank + len(items) + 1, lead_id=name, told=told))
@@ -255,7 +267,12 @@ def _fill(
 
 
 def _key(entry: Entry) -> str:
-    """Text in order of value, best first, then of demand: doubles above nought stand in the order of their bits."""
+    """Text in order of value, best first, then of demand: doubles above nought stand in the order of their bits.
+
+    What no score may place stands behind every hexadecimal digit, the longest pushed first.
+    """
+    if not entry.personalised:
+        return f"g{entry.pushed_at or '~'}{entry.demand_id}"
     (bits,) = struct.unpack(">Q", struct.pack(">d", max(entry.value, 0.0)))
     return f"{(1 << 64) - 1 - bits:016x}{entry.demand_id}"
 

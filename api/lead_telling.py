@@ -37,6 +37,10 @@ class Entry:
         Pushed since the plan.
     status
         State of the lead's row, ``open`` where it has none.
+    pushed_at
+        Moment of the push, empty for a lead that was never pushed.
+    personalised
+        Whether a score may place it; without, it stands after all others, the longest pushed first.
     """
 
     value: float
@@ -49,6 +53,8 @@ class Entry:
     fresh: bool
     status: str
     due_on: date | None
+    pushed_at: str = ""
+    personalised: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,16 +51,17 @@ def _print(page: LeadPage, language: str) -> None:
     for heading in ("#", "enterprise", "product", "CNY", "value", "p approve", "status", "first reason"):
         table.add_column(heading)
     for item in page.items:
-        lead = item.told.lead
+        lead, scored = item.told.lead, item.told.entry.personalised
+        why = why_this_firm(lead.reasons, 1) if scored else ()
         table.add_row(
             str(item.rank),
             item.told.name.in_language(language),
             lead.product.name.in_language(language),
             f"{lead.case.demand.amount_cny:,.0f}",
-            f"{lead.value:.3f}",
-            f"{lead.p_approve:.2f}",
+            f"{lead.value:.3f}" if scored else "–",
+            f"{lead.p_approve:.2f}" if scored else "–",
             item.told.entry.status,
-            "; ".join(each.text.in_language(language) for each in why_this_firm(lead.reasons, 1)),
+            "; ".join(each.text.in_language(language) for each in why) or "–",
         )
     console = Console()
     console.print(table)

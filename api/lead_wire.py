@@ -1,7 +1,7 @@
 """Leads as the wire says them."""
 
 from api import wire
-from api.lead_pages import NO_PLAN, LeadPage, Ranked
+from api.lead_pages import NO_PLAN, NOT_PERSONALISED, LeadPage, Ranked
 from api.wire import Json
 from matcher.domain import Reason
 from matcher.lead_texts import Verify
@@ -29,13 +29,15 @@ def page_json(page: LeadPage, language: str) -> Json:
 
 
 def lead_json(item: Ranked, language: str) -> Json:
-    """One lead."""
+    """One lead; of an enterprise that switched personalisation off, no probability and nothing made of one."""
     told, lead = item.told, item.told.lead
+    scored = told.entry.personalised
     demand = lead.case.demand
     return {
         "lead_id": item.lead_id,
         "rank": item.rank,
-        "value": lead.value,
+        "value": lead.value if scored else None,
+        "personalised": scored,
         "demand_id": demand.demand_id,
         "product_id": lead.product.product_id,
         "product_name": lead.product.name.in_language(language),
@@ -43,14 +45,15 @@ def lead_json(item: Ranked, language: str) -> Json:
         "masked": told.uscc is None,
         "uscc": told.uscc,
         "contact": told.contact,
-        "p_apply": lead.p_apply,
-        "p_approve": lead.p_approve,
+        "p_apply": lead.p_apply if scored else None,
+        "p_approve": lead.p_approve if scored else None,
         "amount_cny": wire.decimal_text(demand.amount_cny),
         "term_months": demand.term_months,
         "purpose": demand.purpose.value,
         "needed_by": None if demand.needed_by is None else demand.needed_by.isoformat(),
-        "reason_base": lead.reason_base,
-        "reasons": [_reason(reason, language) for reason in lead.reasons],
+        "reason_base": lead.reason_base if scored else None,
+        "reasons": [_reason(reason, language) for reason in lead.reasons] if scored else [],
+        "note": None if scored else NOT_PERSONALISED.in_language(language),
         "verify": [_verify(each, language) for each in lead.verify],
         "policy_cover": wire.benefits_json(lead.policy_cover, language),
         "freshness": {

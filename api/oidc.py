@@ -1,12 +1,16 @@
 """Bearer tokens of an identity provider (OpenID Connect): signature, issuer, audience and time checked, then a role.
 
-The keys of the provider are fetched from its JWKS address and remembered; a token signed by a key not yet known makes
-one more fetch, no more than one in a short while, so that forged key ids cannot make the service knock without end.
+The keys of the provider are fetched from its JWKS address by one thread of its own and remembered until a later fetch
+brings others: a provider that is down shuts nobody out whose key is known. A key not yet known, or keys grown old, make
+one more fetch, no more than one in a short while whether it succeeds or not, so that forged key ids cannot make the
+service knock without end; whoever waits for it holds no thread.
 """
 
+import asyncio
 import hashlib
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +24,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 """Signatures by a private key alone: none by a shared secret, and never none at all."""
 LEEWAY_SECONDS = 30
 REFETCH_SECONDS = 10
+OLD_SECONDS = 300
 TIMEOUT_SECONDS = 5
 _LONGEST_NAME = 32
 
@@ -47,14 +52,34 @@ class Tokens:
     ) -> None:
         self._issuer, self._audience = issuer, audience
         self._role_claim, self._institution_claim = role_claim, institution_claim
-        self._keys = jwt.PyJWKClient(jwks_url, lifespan=300, timeout=TIMEOUT_SECONDS)
+        self._provider = jwt.PyJWKClient(jwks_url, cache_jwk_set=False, timeout=TIMEOUT_SECONDS)
+        self._keys: dict[str | None, jwt.PyJWK] = {}
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="oidc")
+        self._fetching: Future[None] | None = None
+        self._tried: datetime | None = None
         self._fetched: datetime | None = None
+
+    async def ask(self, token: str, now: datetime) -> Caller | None:
+        """As ``caller``, for the event loop: a fetch that is needed is waited for without a thread."""
+        fetching = self._fetch(token, now)
+        if fetching is not None:
+            await asyncio.shield(asyncio.wrap_future(fetching))
+        return await asyncio.to_thread(self._read, token)
 
     def caller(self, token: str, now: datetime) -> Caller | None:
         """Who a token speaks for; ``None`` for one that is forged, expired, for another service or of no known role."""
+        fetching = self._fetch(token, now)
+        if fetching is not None:
+            fetching.result()
+        return self._read(token)
+
+    def _read(self, token: str) -> Caller | None:
         try:
-            key = self._key(token, now)
+            kid = jwt.get_unverified_header(token).get("kid")
+            key = self._keys.get(kid)
+            if key is None:
+                raise jwt.InvalidKeyError(f"no key {kid!r} at the issuer")
             claims = jwt.decode(
                 token,
                 key,
@@ -82,23 +107,29 @@ class Tokens:
             scopes=scopes or None,
         )
 
-    def _key(self, token: str, now: datetime) -> jwt.PyJWK:
-        """The key a token names, fetched anew at most every few seconds where it is not known."""
-        kid = jwt.get_unverified_header(token).get("kid")
-        with self._lock:
-            known = self._find(kid, refresh=False)
-            if known is None and (self._fetched is None or (now - self._fetched).total_seconds() > REFETCH_SECONDS):
-                self._fetched = now
-                known = self._find(kid, refresh=True)
-        if known is None:
-            raise jwt.InvalidKeyError(f"no key {kid!r} at the issuer")
-        return known
-
-    def _find(self, kid: str | None, *, refresh: bool) -> jwt.PyJWK | None:
-        if not refresh and self._fetched is None:
+    def _fetch(self, token: str, now: datetime) -> Future[None] | None:
+        """The fetch this token must wait for: none where its key is known, or the provider was asked just now."""
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.PyJWTError:
             return None
-        found = self._keys.get_signing_keys(refresh=refresh)
-        return next((key for key in found if key.key_id == kid), None)
+        with self._lock:
+            is_known = kid in self._keys
+            is_old = self._fetched is None or (now - self._fetched).total_seconds() > OLD_SECONDS
+            is_due = self._tried is None or (now - self._tried).total_seconds() > REFETCH_SECONDS
+            is_running = self._fetching is not None and not self._fetching.done()
+            if (not is_known or is_old) and is_due and not is_running:
+                self._tried = now
+                self._fetching = self._thread.submit(self._fetch_keys, now)
+            return None if is_known else self._fetching
+
+    def _fetch_keys(self, now: datetime) -> None:
+        try:
+            found = {key.key_id: key for key in self._provider.get_signing_keys()}
+        except (jwt.PyJWTError, OSError, ValueError) as error:
+            _LOG.warning("keys of the identity provider not fetched", reason=type(error).__name__)
+            return
+        self._keys, self._fetched = found, now
 
 
 def _name_of(subject: str) -> str:

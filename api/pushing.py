@@ -14,7 +14,7 @@ from api import asking
 from api.instance import Instance
 from matcher.matching import Question
 from matcher.reach import Reach
-from matcher.store import clocks, demands, leads
+from matcher.store import clocks, demands, enterprises, leads
 from matcher.store.demands import KeptDemand
 from matcher.store.moves import Act
 
@@ -129,8 +129,11 @@ def run_clocks(instance: Instance) -> clocks.Round | None:
 def _offers(instance: Instance, connection: Connection, kept: KeptDemand, act: Act) -> tuple[leads.Offer, ...]:
     matcher = instance.matcher
     profile = asking.profile_of(instance, connection, kept.demand.uscc, act.today)
-    dealings = instance.dealings.lines(connection, kept.demand.uscc, act.today)
-    question = Question(demand=kept.demand, as_of=act.today, profile=profile, dealings=dealings)
+    personalised = enterprises.is_personalised(connection, kept.demand.uscc)
+    dealings = instance.dealings.lines(connection, kept.demand.uscc, act.today) if personalised else None
+    question = Question(
+        demand=kept.demand, as_of=act.today, profile=profile, dealings=dealings, personalised=personalised
+    )
     products = matcher.catalog.products
     row_of = matcher.catalog.row_of
 

@@ -5,7 +5,7 @@ enterprise's size is not known counts neither as small nor as large: it widens t
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -53,8 +53,17 @@ def counters(instance: Instance, year: int) -> dict[str, Counted]:
             found["matchmaking_events"] = _meetings(held, year)
         if since is None or year < since.year or year > day.year:
             return found
-        found |= _from_desks(instance, connection, year, day)
-    return found
+        told = _from_desks(instance, connection, year, day)
+    return found | (told if since <= date(year, 1, 1) else {name: _since(one, since) for name, one in told.items()})
+
+
+def _since(counted: Counted, first: date) -> Counted:
+    """What was counted in a year whose first days are not recorded: that much at least."""
+    missing = Text(
+        zh=f"自 {first.isoformat()} 起计；此前的办理记录平台尚无",
+        en=f"counted from {first.isoformat()}: of the days before, the store has no record",
+    )
+    return replace(counted, highest=None, missing=(*counted.missing, missing))
 
 
 def _from_desks(instance: Instance, connection: Connection, year: int, day: date) -> dict[str, Counted]:

@@ -38,12 +38,15 @@ class World:
         Digest of its manifest: another world, another digest.
     first_day, last_day
         First day of the monthly records, and the day the world stands still on.
+    simulated
+        Whether its enterprises and data are made up, as its manifest says.
     """
 
     directory: Path
     digest: str
     first_day: date
     last_day: date
+    simulated: bool = True
 
     @property
     def sources(self) -> Path:
@@ -66,6 +69,7 @@ def open_world(directory: Path) -> World:
             digest=str(manifest["digest"]),
             first_day=date.fromisoformat(manifest["first_day"]),
             last_day=date.fromisoformat(manifest["last_day"]),
+            simulated=manifest.get("simulated") is not False,
         )
     except (OSError, ValueError, KeyError) as error:
         raise NoWorldError(

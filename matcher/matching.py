@@ -30,7 +30,7 @@ from matcher.policy.fee_caps import CODE, guarantee_cap_verdicts
 from matcher.pricing import all_in_rates, pricing_columns
 from matcher.ranker import Ranker, Scores
 from matcher.rating import Rating, RatingModel
-from matcher.reach import Reach, best_of_each
+from matcher.reach import Reach, best_of_each, first_of_each
 from matcher.recommendation import Item, Question, Recommendation, Versions
 from matcher.repair import near_misses
 from matcher.standing import Row, missing_sources, size_of
@@ -205,13 +205,16 @@ class Matcher:
     def reach(self, question: Question) -> tuple[Reach, ...]:
         """The institutions to offer a demand to, best first, each by its best product.
 
-        Only products whose every rule passes; where there is none, those with an unknown rule, and they say so.
+        Only products whose every rule passes; where there is none, those with an unknown rule, and they say so. Not
+        personalised, by declared terms alone.
         """
         verdicts = self.judge(question)
         best = UNKNOWN + 1 if (verdicts.verdict > UNKNOWN).any() else UNKNOWN
         rows = np.flatnonzero(verdicts.verdict == best)
         if not len(rows):
             return ()
+        if not question.personalised:
+            return first_of_each(self.catalog, rows, -self._burden(question)[rows], VERDICTS[best])
         columns = self.profile_columns(question.profile)
         dealings = dealings_of(question.dealings, self.catalog.row_of)
         side = prepare_demands(columns, demand_columns([question.demand]), question.as_of, dealings)
@@ -315,10 +318,8 @@ class Matcher:
         clock: "_Stages",
     ) -> tuple[Item, ...]:
         """The same products by declared terms: lowest all-in rate first, a day of waiting costs a basis point."""
-        admitted = _admitted(verdicts, question)
-        demand = question.demand
-        rates = all_in_rates(self._pricing, demand.term_months, question.as_of, demand.repayment)
-        score = -(rates + DAY_WEIGHT * self._days)[admitted]
+        admitted, rates = _admitted(verdicts, question), self._rates(question)
+        score = -self._burden(question)[admitted]
         chosen = admitted[np.lexsort((admitted, -score))[: question.top_n]]
         explained = tuple(declared_account(float(rates[row]), float(self._days[row])) for row in chosen)
         clock.stop("scoring")
@@ -327,6 +328,14 @@ class Matcher:
         items = items_of(verdicts, offers, explained)
         clock.stop("checks")
         return items
+
+    def _burden(self, question: Question) -> Floats:
+        """All-in rate of every product at the demand's terms, and a basis point for each day of waiting."""
+        return self._rates(question) + DAY_WEIGHT * self._days
+
+    def _rates(self, question: Question) -> Floats:
+        demand = question.demand
+        return all_in_rates(self._pricing, demand.term_months, question.as_of, demand.repayment)
 
 
 class _Stages:

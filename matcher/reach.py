@@ -18,17 +18,18 @@ class Reach:
 
     Parameters
     ----------
-    score
-        ``p_apply · (p_approve − queue price)``: what the product is worth at the head of a list.
+    p_apply, p_approve, score
+        The score is ``p_apply · (p_approve − queue price)``: what the product is worth at the head of a list; all
+        three are ``None`` where the demand is not to be personalised.
     verdict
         ``pass``; ``unknown`` where no product of the whole catalogue passes every rule.
     """
 
     institution_id: str
     product_id: str
-    p_apply: float
-    p_approve: float
-    score: float
+    p_apply: float | None
+    p_approve: float | None
+    score: float | None
     verdict: Verdict
 
 
@@ -52,6 +53,29 @@ def best_of_each(
             p_apply=float(scores.p_apply[place]),
             p_approve=float(scores.p_approve[place]),
             score=float(worth[place]),
+            verdict=verdict,
+        )
+        found.setdefault(product.institution_id, reach)
+    return tuple(found.values())
+
+
+def first_of_each(catalog: Catalog, rows: NDArray[np.intp], declared: Floats, verdict: Verdict) -> tuple[Reach, ...]:
+    """The product with the best declared terms of each institution, best institution first; nothing is predicted.
+
+    Parameters
+    ----------
+    declared
+        What each row's declared terms are worth, the more the better.
+    """
+    found: dict[str, Reach] = {}
+    for place in np.lexsort((rows, -declared)).tolist():
+        product = catalog.products[int(rows[place])]
+        reach = Reach(
+            institution_id=product.institution_id,
+            product_id=product.product_id,
+            p_apply=None,
+            p_approve=None,
+            score=None,
             verdict=verdict,
         )
         found.setdefault(product.institution_id, reach)

@@ -18,7 +18,7 @@ from matcher.market import Examination, PriceTable, ReviewCapacity, ReviewMonth,
 from matcher.matching import Matcher
 from matcher.planning import Advance, MarketPlan, Sent, curve_of, plan_market
 from matcher.standing import Row, mask
-from matcher.store import audit, lead_lists, marketplace, officers, prices, queues
+from matcher.store import audit, enterprises, lead_lists, marketplace, officers, prices, queues
 from matcher.store.database import lock_audit
 from matcher.store.store import Store
 
@@ -31,7 +31,13 @@ Profiles = Callable[[Sequence[str], date], Sequence[Row]]
 
 @dataclass(frozen=True, kw_only=True)
 class Queues:
-    """What a plan is made from, as the store holds it now."""
+    """What a plan is made from, as the store holds it now.
+
+    Parameters
+    ----------
+    impersonal
+        Enterprises that switched personalisation off: they weigh in the load, and nobody is told to call them.
+    """
 
     demands: tuple[Demand, ...]
     permitted: dict[str, frozenset[str]]
@@ -39,6 +45,7 @@ class Queues:
     sent: tuple[Sent, ...]
     decided: frozenset[tuple[str, str]]
     dealings: Dealings
+    impersonal: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +72,11 @@ def read_queues(connection: Connection, catalog: Catalog, book: DealingsBook, as
         capacity=capacities(connection, catalog, book, as_of),
         sent=tuple(
             Sent(demand_id=one.demand_id, product_id=one.product_id, institution_id=one.institution_id)
-            for one in queues.files_sent(connection, owners)
+            for one in queues.files_sent(connection, owners, as_of)
         ),
-        decided=queues.decided(connection),
+        decided=queues.decided(connection, as_of),
         dealings=book.behind(connection, [demand.uscc for demand in demands], catalog.row_of, as_of),
+        impersonal=enterprises.not_personalised(connection),
     )
 
 
@@ -148,8 +156,8 @@ def replan(
         queue.capacity,
         as_of=as_of,
         sent=queue.sent,
-        decided=queue.decided,
         dealings=queue.dealings,
+        decided=queue.decided | _not_to_be_called(queue, matcher.catalog),
         examination=examination or _curve(matcher, before),
         advance=advance(len(queue.demands)),
     )
@@ -196,6 +204,12 @@ def current_table(connection: Connection) -> PriceTable | None:
     version = prices.current(connection)
     document = None if version is None else prices.archived(connection, version)
     return None if document is None else PriceTable.from_json(document)
+
+
+def _not_to_be_called(queue: Queues, catalog: Catalog) -> frozenset[tuple[str, str]]:
+    """Demands not to be personalised with every institution: no plan lists them, whoever has a file has it anyway."""
+    silent = [str(demand.demand_id) for demand in queue.demands if demand.uscc in queue.impersonal]
+    return frozenset((demand, institution) for demand in silent for institution in catalog.institutions)
 
 
 def _curve(matcher: Matcher, before: PriceTable | None) -> Examination:

@@ -204,12 +204,16 @@ def log(
     store: Annotated[str, typer.Option("--store", envvar="DATABASE_URL", help="URL of the platform's store.")],
     out: Annotated[Path, typer.Option("--out", help="Directory to write, to be read like a world.")],
     sources: Annotated[Path | None, typer.Option(help="Raw tables to which the store's records are added.")] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day whose consents count; today in China if left out."),
+    ] = None,
 ) -> None:
     """Write what really happened (events, desks' decisions) in the shape of a world, for training."""
     from training.log_from_store import NoHistoryError, export
 
     try:
-        found = export(store, out, sources=sources)
+        found = export(store, out, sources=sources, as_of=None if as_of is None else as_of.date())
     except NoHistoryError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

@@ -45,7 +45,12 @@ class Exported:
 
 
 def export(
-    store_url: str, out: Path, *, sources: Path | None = None, received_until: datetime | None = None
+    store_url: str,
+    out: Path,
+    *,
+    sources: Path | None = None,
+    received_until: datetime | None = None,
+    as_of: date | None = None,
 ) -> Exported:
     """Write the store's history into a directory as ``training.dataset.read_history`` reads it.
 
@@ -55,6 +60,8 @@ def export(
         Directory of raw tables the store's own records are added to; only the store's records where absent.
     received_until
         Events that came in later are not there yet: what a learner of that moment knew.
+    as_of
+        Day of the export, today in China if absent: rows go out only of sources whose consent holds on it.
 
     Raises
     ------
@@ -76,7 +83,9 @@ def export(
                 raise NoHistoryError("no demand was ever published in this store: there is nothing to learn from")
             out.mkdir(parents=True, exist_ok=True)
             (out / "catalog.json").write_bytes(catalog.to_json())
-            write_sources(connection, out / "sources", sources)
+            day = as_of or datetime.now(events.CHINA).date()
+            for name, count in write_sources(connection, out / "sources", sources, day).items():
+                told.left_out[f"{name}_rows_without_consent"] = count
     finally:
         database.close()
     for name, table in tables.items():

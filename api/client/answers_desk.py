@@ -115,7 +115,7 @@ class Lead(TypedDict):
 
     lead_id: str
     rank: int
-    value: float
+    value: float | None
     demand_id: str
     product_id: str
     product_name: str
@@ -126,7 +126,9 @@ class Lead(TypedDict):
     p_approve: float | None
     amount_cny: str
     term_months: int
-    reason_base: float
+    reason_base: float | None
+    personalised: bool
+    note: str | None
     reasons: list[Reason]
     verify: list[Verify]
     policy_cover: list[Benefit]

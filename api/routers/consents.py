@@ -21,7 +21,8 @@ from api.service import instance_of, service_of
 from features.consent import INSTITUTIONS, PLATFORM, PURPOSES
 from features.schema import SOURCES
 from matcher.domain import Text
-from matcher.store import audit, enterprises
+from matcher.store import audit, consent_news, enterprises
+from matcher.store.database import lock_audit
 
 router = APIRouter(prefix="/v1/enterprises", tags=["consents"])
 Platform = Annotated[Caller, Depends(requires("platform"))]
@@ -175,6 +176,7 @@ def _grant(instance: Instance, caller: Caller, row: enterprises.ConsentRow) -> N
     def change(connection: Connection) -> None:
         enterprises.revoke(connection, row.uscc, row.source, row.purpose, row.recipient)
         enterprises.grant(connection, [row], now)
+        consent_news.tell(connection, consent_news.GRANTED, [row], now)
         audit.append(connection, entry, now)
 
     instance.store.write(change)
@@ -192,7 +194,14 @@ def _revoke(
     )
 
     def change(connection: Connection) -> int:
+        lock_audit(connection)
+        gone = [
+            row
+            for row in enterprises.consents_of(connection, uscc)
+            if row.source == source and purpose in {None, row.purpose} and recipient in {None, row.recipient}
+        ]
         count = enterprises.revoke(connection, uscc, source, purpose, recipient)
+        consent_news.tell(connection, consent_news.REVOKED, gone, now)
         if count:
             audit.append(connection, entry, now)
         return count

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from api import asking, bodies, desk, errors, idempotency, wire
 from api.auth import Caller, requires
-from api.desk_bodies import PublishBody
+from api.desk_bodies import NothingBody, PublishBody, read_nothing
 from api.documented import body_of, problems
 from api.errors import FieldError
 from api.instance import Instance
@@ -81,22 +81,23 @@ async def show(request: Request, demand_id: DemandId, _caller: Platform) -> Resp
     return Response(wire.encode(document), media_type="application/json")
 
 
-_MOVES = problems(401, 403, 404, 409, 422, 429, 503)
+_MOVES = problems(400, 401, 403, 404, 409, 413, 422, 429, 503)
+_NOTHING = body_of(NothingBody, required=False)
 
 
-@router.post("/{demand_id}/publish", summary="发布草稿 · Publish a draft", responses=_MOVES)
+@router.post("/{demand_id}/publish", summary="发布草稿 · Publish a draft", openapi_extra=_NOTHING, responses=_MOVES)
 async def publish(request: Request, demand_id: DemandId, caller: Platform) -> Response:
     """Publish a draft: it goes to the institutions at once."""
     return await _turned(request, demand_id, caller, Turn.PUBLISH)
 
 
-@router.post("/{demand_id}/withdraw", summary="撤回需求 · Withdraw", responses=_MOVES)
+@router.post("/{demand_id}/withdraw", summary="撤回需求 · Withdraw", openapi_extra=_NOTHING, responses=_MOVES)
 async def withdraw(request: Request, demand_id: DemandId, caller: Platform) -> Response:
     """Withdraw a demand: its leads close, their institutions are told, and nothing more is recommended for it."""
     return await _turned(request, demand_id, caller, Turn.WITHDRAW)
 
 
-@router.post("/{demand_id}/reopen", summary="重新打开 · Reopen", responses=_MOVES)
+@router.post("/{demand_id}/reopen", summary="重新打开 · Reopen", openapi_extra=_NOTHING, responses=_MOVES)
 async def reopen(request: Request, demand_id: DemandId, caller: Platform) -> Response:
     """Reopen a demand withdrawn, expired or refused; or hand a returned one back, completed."""
     return await _turned(request, demand_id, caller, Turn.REOPEN)
@@ -134,6 +135,7 @@ def _added(service: Service, caller: Caller, body: PublishBody, language: str) -
 async def _turned(request: Request, demand_id: str, caller: Caller, move: Turn) -> Response:
     service = service_of(request)
     instance, language = service.instance, language_of(request)
+    raw = await read_nothing(request, service.settings.max_body_bytes)
     clocks, act = instance.settings.clocks, act_of(instance, caller)
 
     def change(connection: Connection) -> bytes:
@@ -146,7 +148,7 @@ async def _turned(request: Request, demand_id: str, caller: Caller, move: Turn) 
         return idempotency.Outcome(status=200, answer=b"", change=change)
 
     try:
-        answered = await idempotency.once(request, b"", caller, instance.in_flight, instance.store, work)
+        answered = await idempotency.once(request, raw, caller, instance.in_flight, instance.store, work)
     except NotAllowedError as error:
         raise desk.wrong_state(error, asking.NO_DEMAND) from None
     service.wake_pusher()

@@ -75,7 +75,7 @@ def _profile(instance: Instance, uscc: str, day: date, language: str) -> dict[st
         if batch == 0 and uscc not in instance.profiles:
             raise errors.not_found(asking.NO_ENTERPRISE)
         row = instance.profiles.row(uscc, day, batch, enterprises.records(connection, uscc) if batch else {})
-        allowed = asking.permitted(connection, uscc, day)
+        allowed = asking.permitted(connection, uscc, day, instance.clock.today())
         personalised = enterprises.is_personalised(connection, uscc)
     readable = mask(row, allowed)
     rating = instance.matcher.rate(readable)
@@ -125,6 +125,7 @@ def _append(
         audit.append(connection, entry, now)
 
     instance.store.write(change)
+    today = instance.clock.today()
     with instance.store.reading() as connection:
-        allowed = asking.permitted(connection, uscc, instance.clock.today())
+        allowed = asking.permitted(connection, uscc, today, today)
     return {"accepted": len(rows), "refused": refused, "consent": "granted" if source in allowed else "none"}

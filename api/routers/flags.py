@@ -111,7 +111,7 @@ def _flags(instance: Instance, uscc: str, day: date) -> tuple[Flag, ...]:
         if uscc not in instance.profiles and not enterprises.latest_batch(connection, uscc):
             raise errors.not_found(NO_ENTERPRISE)
         row = asking.profile_of(instance, connection, uscc, day)
-        may_read = SALES in asking.permitted(connection, uscc, day)
+        may_read = SALES in asking.permitted(connection, uscc, day, instance.clock.today())
         known = {each.uscc: each.counterparties for each in anchors.confirmed(connection) if each.confirmed_on <= day}
         sales = _sales(instance, connection, uscc, day) if may_read else None
         demands = [each for each in queues.open_demands(connection, day) if each.uscc == uscc]

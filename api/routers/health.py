@@ -42,7 +42,7 @@ def _standing(service: Service) -> dict[str, Any]:
     instance = service.instance
     return {
         "as_of": instance.clock.today().isoformat(),
-        "simulated": True,
+        "simulated": instance.world.simulated,
         "degraded": service.degraded(),
         "versions": wire.versions_json(instance.matcher.versions),
         "prices": prices.standing(instance, service.prices),

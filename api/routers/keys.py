@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from api import bodies, errors, idempotency, wire
 from api.auth import Caller, requires
 from api.bodies import BilingualError
+from api.desk_bodies import NothingBody, read_nothing
 from api.documented import body_of
 from api.keyring import made_key
 from api.schemas import Body
@@ -98,10 +99,17 @@ async def every(request: Request, _caller: Admin) -> Response:
     return Response(wire.encode(document), media_type="application/json")
 
 
-@router.post("/{key_id}/rotate", status_code=201, summary="轮换密钥 · Rotate")
+@router.post(
+    "/{key_id}/rotate",
+    status_code=201,
+    summary="轮换密钥 · Rotate",
+    openapi_extra=body_of(NothingBody, required=False),
+)
 async def rotate(request: Request, key_id: KeyId, caller: Admin) -> Response:
     """A successor with the same rights; the old key opens for another 24 hours. A replay shows the key no more."""
-    instance = instance_of(request)
+    service = service_of(request)
+    raw = await read_nothing(request, service.settings.max_body_bytes)
+    instance = service.instance
 
     async def work() -> idempotency.Outcome:
         made = instance.keyring.rotation(key_id, actor=caller.name)
@@ -114,14 +122,14 @@ async def rotate(request: Request, key_id: KeyId, caller: Admin) -> Response:
 
         return idempotency.Outcome(status=201, answer=b"", change=change, kept=_without_key)
 
-    return await idempotency.once(request, b"", caller, instance.in_flight, instance.store, work)
+    return await idempotency.once(request, raw, caller, instance.in_flight, instance.store, work)
 
 
 @router.delete("/{key_id}", status_code=204, summary="吊销密钥 · Revoke")
 async def revoke(request: Request, key_id: KeyId, caller: Admin) -> Response:
     """Make a key useless from the next request on."""
     instance = instance_of(request)
-    if not instance.keyring.revoke(key_id, actor=caller.name):
+    if not await idempotency.durable(instance.store, instance.keyring.revocation(key_id, actor=caller.name)):
         raise errors.not_found(NO_KEY)
     return Response(status_code=204)
 

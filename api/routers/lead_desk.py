@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -170,15 +171,13 @@ async def _moved(
 
 
 def _own(connection: Connection, lead_id: str, institution_id: str) -> KeptLead:
-    """A lead on this institution's desk, or in its current list; 404 for any other."""
+    """A lead on this institution's desk, or in a list of its that is still kept; 404 for any other."""
     kept = leads.find(connection, lead_id)
     if kept is not None:
         if kept.institution_id != institution_id:
             raise errors.not_found(desk.NO_LEAD)
         return kept
-    version = lead_lists.current(connection)
-    rows = None if version is None else lead_lists.find(connection, version, institution_id)
-    for row in rows or ():
+    for row in chain.from_iterable(lead_lists.every(connection, institution_id)):
         if leads.lead_id_of(row.demand_id, institution_id) == lead_id:
             return KeptLead(
                 lead_id=lead_id,

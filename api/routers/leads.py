@@ -75,6 +75,7 @@ def _answer(instance: Instance, caller: Caller, query: lead_pages.Query, form: s
 
 def _file(page: LeadPage, query: lead_pages.Query, form: str, language: str, headers: dict[str, str]) -> Response:
     name = lead_files.file_name(query, page, form)
+    headers = headers | {"X-Leads": str(len(page.items)), "X-Leads-Cut": str(page.next_cursor is not None).lower()}
     return Response(
         lead_files.write(page, query, form, language),
         media_type=f"{lead_files.CSV}; charset=utf-8" if form == "csv" else lead_files.XLSX,

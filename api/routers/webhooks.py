@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from api import bodies, errors, idempotency, paging, push_schemas, signing, wire
 from api.auth import Caller, requires
+from api.desk_bodies import NothingBody, read_nothing
 from api.documented import body_of, problems
 from api.errors import FieldError
 from api.language import language_of
@@ -112,12 +113,13 @@ async def remove(request: Request, webhook_id: WebhookId, caller: Bank) -> Respo
     "/webhooks/{webhook_id}/rotate-secret",
     summary="轮换密钥 · Rotate the secret",
     responses=of(push_schemas.SecretMade, 200, "The new secret, shown this once.")
-    | problems(401, 403, 404, 409, 413, 422, 429, 503),
+    | problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
+    openapi_extra=body_of(NothingBody, required=False),
 )
 async def rotate(request: Request, webhook_id: WebhookId, caller: Bank) -> Response:
     """Sign with a new secret, and for 24 hours with the one before it as well: two signatures stand in the header."""
     service = service_of(request)
-    raw = await bodies.read(request, service.settings.max_body_bytes)
+    raw = await read_nothing(request, service.settings.max_body_bytes)
     instance = service.instance
     _one_of(await _found(request, caller, webhook_id), NO_WEBHOOK)
 
@@ -155,20 +157,29 @@ async def enable(request: Request, webhook_id: WebhookId, caller: Bank) -> Respo
     "/webhooks/{webhook_id}/test",
     status_code=202,
     summary="发送测试消息 · Send a test message",
-    responses=of(push_schemas.Queued, 202, "Queued.") | problems(401, 403, 404, 409, 429, 503),
+    responses=of(push_schemas.Queued, 202, "Queued.") | problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
+    openapi_extra=body_of(NothingBody, required=False),
 )
 async def send_test(request: Request, webhook_id: WebhookId, caller: Bank) -> Response:
     """Queue a message of kind ``webhook.test``; its delivery shows what came of it."""
 
-    def change(connection: Connection, webhook: Webhook, now: datetime) -> int:
+    service = service_of(request)
+    raw = await read_nothing(request, service.settings.max_body_bytes)
+    instance = service.instance
+
+    def change(connection: Connection) -> bytes:
+        webhook = _one_of(webhooks.find(connection, webhook_id, _institution(caller)), NO_WEBHOOK)
         _active(webhook)
         message = outbox.Message(
             institution_id=webhook.institution_id, kind=TEST, payload={"webhook_id": webhook.webhook_id}
         )
-        return outbox.announce_to_one(connection, message, webhook.webhook_id, now)
+        sequence = outbox.announce_to_one(connection, message, webhook.webhook_id, instance.clock.now())
+        return wire.encode({"webhook_id": webhook_id, "message_id": outbox.message_id(sequence)})
 
-    sequence = await _change(request, caller, webhook_id, change)
-    return _answer({"webhook_id": webhook_id, "message_id": outbox.message_id(sequence)}, 202)
+    async def work() -> idempotency.Outcome:
+        return idempotency.Outcome(status=202, answer=b"", change=change)
+
+    return await idempotency.once(request, raw, caller, instance.in_flight, instance.store, work)
 
 
 @router.get(

@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta, timezone
 
 from sqlalchemy import ColumnElement, Connection, select, true
 
-from matcher.store.tables import demands
+from matcher.store.tables import demand_moves, demands
 from matcher.store.tables_platform import events, leads
 
 _CHINA = timezone(timedelta(hours=8))
 _AT_ONCE = 500
-_APPROVED, _REFUSED = ("approved", "signed", "disbursed", "repaid"), ("rejected",)
+_APPROVED, _REFUSED = "approved", "rejected"
+_DECISIONS = (_APPROVED, _REFUSED)
+"""States whose entering is a decision; the last one stands, whatever became of the file afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +77,20 @@ def _read(connection: Connection, which: ColumnElement[bool], found: dict[str, d
         before = _of(own, row.demand_id, row.product_id)
         changed = replace(before, shown_on=day) if row.type == "exposed" else replace(before, applied_on=day)
         own[row.demand_id, row.product_id] = changed
+    moved = demand_moves.c
     decided = (
-        select(demands.c.uscc, leads.c.demand_id, leads.c.product_id, leads.c.state, leads.c.changed_at)
+        select(demands.c.uscc, leads.c.demand_id, leads.c.product_id, moved.after, moved.occurred_at)
         .join(demands, demands.c.demand_id == leads.c.demand_id)
-        .where(which, leads.c.state.in_((*_APPROVED, *_REFUSED)))
+        .join(demand_moves, (moved.demand_id == demands.c.demand_id) & (moved.lead_id == leads.c.lead_id))
+        .where(which, moved.after.in_(_DECISIONS), moved.before.is_distinct_from(moved.after))
+        .order_by(moved.move_id)
     )
     for file in connection.execute(decided):
         own = found.setdefault(file.uscc, {})
         own[file.demand_id, file.product_id] = replace(
             _of(own, file.demand_id, file.product_id),
-            decided_on=_day(file.changed_at),
-            approved=file.state in _APPROVED,
+            decided_on=_day(file.occurred_at),
+            approved=file.after == _APPROVED,
         )
 
 

@@ -1,6 +1,6 @@
 """What enterprises brought in beside the loaded world: batches of raw rows, and who may read which source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from features.consent import ANYONE
 from matcher.store.clock import moment
 from matcher.store.tables import consents, record_batches
 from matcher.store.tables_platform import personalisation
@@ -114,6 +115,22 @@ def consents_among(connection: Connection, usccs: Sequence[str]) -> tuple[Consen
     return tuple(_consent(row) for row in connection.execute(_BY_USCC.where(consents.c.uscc.in_(usccs))))
 
 
+def readable(connection: Connection, recipient: str, purpose: str, as_of: date) -> dict[str, frozenset[str]]:
+    """Codes of the enterprises whose source a recipient that is no institution may read on a day, by source."""
+    table = consents.c
+    query = select(table.source, table.uscc).where(
+        table.revoked.is_(False),
+        table.recipient.in_((recipient, ANYONE)),
+        table.purpose.in_((purpose, ANYONE)),
+        table.granted_on <= as_of,
+        table.expires_on.is_(None) | (table.expires_on >= as_of),
+    )
+    found: dict[str, set[str]] = {}
+    for source, uscc in connection.execute(query):
+        found.setdefault(source, set()).add(uscc)
+    return {source: frozenset(usccs) for source, usccs in found.items()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class KeptConsent:
     """A consent as it stands in the book, revoked or not; ``consent_id`` grows with every grant."""
@@ -142,6 +159,14 @@ def is_personalised(connection: Connection, uscc: str) -> bool:
     """Whether it may; an enterprise that never said so is."""
     found = connection.execute(select(personalisation.c.enabled).where(personalisation.c.uscc == uscc)).scalar()
     return found is None or bool(found)
+
+
+def not_personalised(connection: Connection, usccs: Collection[str] | None = None) -> frozenset[str]:
+    """Codes of the enterprises that switched personalisation off, among some or of all."""
+    table = personalisation.c
+    query = select(table.uscc).where(table.enabled.is_(False))
+    off = frozenset(str(uscc) for uscc in connection.execute(query).scalars())
+    return off if usccs is None else off & frozenset(usccs)
 
 
 def _consent(row: Any) -> ConsentRow:

@@ -1,7 +1,7 @@
 """Lead lists as planned, one per institution and plan, kept whole: paging stays stable while a new one is made."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,6 +66,16 @@ def find(connection: Connection, version: str, institution_id: str) -> tuple[Lea
     if packed is None:
         return None
     return tuple(LeadRow(**cells) for cells in msgspec.json.decode(zlib.decompress(packed)))
+
+
+def every(connection: Connection, institution_id: str) -> Iterator[tuple[LeadRow, ...]]:
+    """The lists of an institution in every plan still kept: the current one, then the newest first."""
+    table = lead_lists.c
+    query = select(table.version).where(table.institution_id == institution_id)
+    versions = connection.execute(query.order_by(table.recorded_at.desc(), table.version)).scalars().all()
+    now = current(connection)
+    for version in sorted(versions, key=lambda each: each != now):
+        yield find(connection, version, institution_id) or ()
 
 
 def kept_since(connection: Connection, version: str) -> str | None:

@@ -33,6 +33,8 @@ CLOSED_LEADS = frozenset({"rejected", "withdrawn", "expired", "closed", "disburs
 """States of a lead after which it is no more worth an officer's hour."""
 IN_WORK = ("claimed", "contacted", "due_diligence", "returned", "approved", "signed")
 """States of a lead an institution took up and has not brought to its end."""
+ON_DESK = (PUSHED, *IN_WORK)
+"""States of a lead an institution owes an answer to: its clock runs, whatever a later plan says of it."""
 _BLOCK = 500
 
 
@@ -46,6 +48,8 @@ class Standing:
         What it was worth when it was pushed, ``None`` where nobody said.
     due_on
         Day by which the institution must have done the next step, ``None`` where no clock runs.
+    pushed_at
+        Moment of the push, empty where there was none.
     """
 
     demand_id: str
@@ -54,6 +58,7 @@ class Standing:
     origin: str
     value: float | None
     due_on: date | None
+    pushed_at: str
 
 
 def standing(connection: Connection, institution_id: str, demand_ids: Collection[str]) -> dict[str, Standing]:
@@ -65,21 +70,11 @@ def standing(connection: Connection, institution_id: str, demand_ids: Collection
     return found
 
 
-def on_desk(
-    connection: Connection, institution_id: str, *, since: str | None, until: str, limit: int
-) -> dict[str, Standing]:
-    """The leads an institution has taken up, and those pushed to it in a span of time; the latest ``limit``.
-
-    Parameters
-    ----------
-    since, until
-        Moments as the store keeps them, the first excluded; ``since`` is left out for all there are.
-    """
+def on_desk(connection: Connection, institution_id: str, *, until: str, limit: int) -> dict[str, Standing]:
+    """The leads an institution has taken up, and those pushed to it until a moment; the latest ``limit``."""
     table = leads.c
-    fresh = [table.state == PUSHED, table.pushed_at <= until]
-    if since is not None:
-        fresh.append(table.pushed_at > since)
-    query = select(leads).where(table.institution_id == institution_id, or_(table.state.in_(IN_WORK), and_(*fresh)))
+    pushed = and_(table.state == PUSHED, table.pushed_at <= until)
+    query = select(leads).where(table.institution_id == institution_id, or_(table.state.in_(IN_WORK), pushed))
     rows = connection.execute(
         query.order_by(table.state == PUSHED, table.pushed_at.desc(), table.demand_id).limit(limit)
     )
@@ -134,6 +129,7 @@ def _standing(row: Any) -> Standing:
         origin=row.origin,
         value=row.value,
         due_on=row.due_on,
+        pushed_at=row.pushed_at or "",
     )
 
 

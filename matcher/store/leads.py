@@ -41,16 +41,18 @@ class Offer:
     ----------
     product_name
         By language.
-    score
-        What orders the institutions; ``verdict`` is ``pass`` or ``unknown``.
+    p_apply, p_approve, score
+        The score orders the institutions; ``None`` for a demand that is not to be personalised.
+    verdict
+        ``pass`` or ``unknown``.
     """
 
     institution_id: str
     product_id: str
     product_name: Mapping[str, str]
-    p_apply: float
-    p_approve: float
-    score: float
+    p_apply: float | None
+    p_approve: float | None
+    score: float | None
     verdict: str
 
 
@@ -94,6 +96,8 @@ def take(connection: Connection, listed: KeptLead, step: Step, act: Act, clocks:
         _follow(connection, lead, act)
     if lead.state is State.DISBURSED:
         close(connection, lead.demand_id, FUNDED_ELSEWHERE, "lead.closed", act, clocks, but=lead.lead_id)
+    if lead.state is State.RETURNED:
+        tell(connection, [lead], "lead.returned", act)
     return lead
 
 
@@ -323,6 +327,7 @@ def _pushed_message(
         "term_months": demand.term_months,
         "purpose": demand.purpose.value,
         "verdict": offer.verdict,
+        "personalised": offer.score is not None,
         "p_approve": offer.p_approve,
         "due_on": None if lead.due_on is None else lead.due_on.isoformat(),
         "enterprise_name": dict(enterprise_name),

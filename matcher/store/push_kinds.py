@@ -15,7 +15,6 @@ KINDS: Final[Mapping[str, Text]] = MappingProxyType(
         "lead.returned": Text(zh="线索退回补正", en="A lead was returned to the enterprise for completion"),
         "lead.reopened": Text(zh="线索重新开放", en="A lead was opened again"),
         "lead.closed": Text(zh="线索已关闭", en="A lead of yours was closed"),
-        "demand.changed": Text(zh="需求内容变更", en="A demand you hold as a lead was changed"),
         "demand.withdrawn": Text(zh="企业撤回需求", en="The enterprise withdrew a demand you hold as a lead"),
         "demand.expired": Text(zh="需求已过期", en="A demand you hold as a lead expired"),
         "consent.granted": Text(zh="企业授权查看", en="An enterprise let you see what was masked"),

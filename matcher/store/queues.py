@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from features.consent import ANYONE
 from matcher.domain import Demand
@@ -58,14 +58,20 @@ def committed(connection: Connection) -> dict[str, int]:
     return {institution: int(count) for institution, count in connection.execute(query)}
 
 
-def decided(connection: Connection) -> frozenset[tuple[str, str]]:
-    """(demand, institution) pairs that were answered: nothing more is to be done there."""
-    query = select(leads.c.demand_id, leads.c.institution_id).where(leads.c.state.in_(DECIDED_STATES))
+def decided(connection: Connection, as_of: date, days: int = OPEN_DAYS) -> frozenset[tuple[str, str]]:
+    """(demand, institution) pairs that were answered, of the demands planned for: nothing more is to be done there."""
+    query = select(leads.c.demand_id, leads.c.institution_id).where(
+        leads.c.state.in_(DECIDED_STATES), leads.c.demand_id.in_(_published(as_of, days))
+    )
     return frozenset((row.demand_id, row.institution_id) for row in connection.execute(query))
 
 
-def files_sent(connection: Connection, owners: Mapping[str, str]) -> tuple[SentFile, ...]:
+def files_sent(
+    connection: Connection, owners: Mapping[str, str], as_of: date, days: int = OPEN_DAYS
+) -> tuple[SentFile, ...]:
     """Applications by the log of events, one per demand and institution (its last product), those taken back left out.
+
+    Only for demands published in the ``days`` days up to ``as_of``: no other is planned for.
 
     Parameters
     ----------
@@ -74,7 +80,7 @@ def files_sent(connection: Connection, owners: Mapping[str, str]) -> tuple[SentF
     """
     query = (
         select(events.c.type, events.c.demand_id, events.c.product_id)
-        .where(events.c.type.in_((APPLIED, WITHDRAWN)), events.c.demand_id.is_not(None))
+        .where(events.c.type.in_((APPLIED, WITHDRAWN)), events.c.demand_id.in_(_published(as_of, days)))
         .order_by(events.c.occurred_at, events.c.event_id)
     )
     found: dict[tuple[str, str], str] = {}
@@ -85,7 +91,7 @@ def files_sent(connection: Connection, owners: Mapping[str, str]) -> tuple[SentF
             gone = [pair for pair in found if pair[0] == demand and product in (None, found[pair])]
             for pair in gone:
                 del found[pair]
-    answered = decided(connection)
+    answered = decided(connection, as_of, days)
     return tuple(
         SentFile(demand_id=demand, product_id=product, institution_id=institution)
         for (demand, institution), product in sorted(found.items())
@@ -113,3 +119,9 @@ def permissions(
     for uscc, source in connection.execute(query):
         found.setdefault(uscc, set()).add(source)
     return {uscc: frozenset(sources) for uscc, sources in found.items()}
+
+
+def _published(as_of: date, days: int) -> Select[tuple[str]]:
+    return select(demands.c.demand_id).where(
+        demands.c.published_on > as_of - timedelta(days=days), demands.c.published_on <= as_of
+    )

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, tuple_
 
 from matcher.domain import Text
 from matcher.store import audit
 from matcher.store.clock import moment
+from matcher.store.deliveries import PENDING, SENDING
 from matcher.store.events import CHINA
 from matcher.store.store import Store
 from matcher.store.tables import audit as audit_table
 from matcher.store.tables import consents, idempotency, recommendations
-from matcher.store.tables_platform import contacts, events
+from matcher.store.tables_platform import contacts, deliveries, events, outbox
 
 _BLOCK = 1_000
 AUDIT = "audit"
@@ -72,6 +73,22 @@ POLICY = (
         kind=AUDIT,
         days=1_825,
         reason=Text(zh="五年后封存入档，链条不断", en="sealed into an archive after five years; the chain goes on"),
+    ),
+    Rule(
+        kind="deliveries",
+        days=180,
+        reason=Text(
+            zh="失败消息在半年内可重发；仍在推送中的不删",
+            en="a dead one can be replayed for half a year; one on its way stays",
+        ),
+    ),
+    Rule(
+        kind="outbox",
+        days=180,
+        reason=Text(
+            zh="断线的消息流半年内可续接；仍在推送中的不删",
+            en="a stream resumes within half a year; what is on its way stays, and so does the newest",
+        ),
     ),
     Rule(
         kind="events",
@@ -137,6 +154,9 @@ def _take_out(connection: Connection, kind: str, cut: date, today: date) -> int:
 
 def _which(kind: str, cut: date, today: date) -> ColumnElement[bool]:
     table = _TABLES[kind]
+    if kind == "deliveries":  # as old as the message it delivers
+        old_messages = select(outbox.c.sequence).where(outbox.c.recorded_at < moment(start_of(cut)))
+        return and_(table.c.sequence.in_(old_messages), _off_its_way(today))
     aged: ColumnElement[bool] = table.c.recorded_at < moment(start_of(cut))
     narrow = _NARROWED.get(kind)
     return aged if narrow is None else and_(aged, narrow(today))
@@ -158,10 +178,32 @@ def _without_consent(today: date) -> ColumnElement[bool]:
     return ~standing.exists()
 
 
+def _off_its_way(_today: date) -> ColumnElement[bool]:
+    """Deliveries of messages nobody is being sent, but the newest: its number would be given out again."""
+    newest = select(func.max(deliveries.c.delivery_id)).scalar_subquery()
+    return and_(deliveries.c.sequence.not_in(_on_their_way()), deliveries.c.delivery_id < newest)
+
+
+def _told(_today: date) -> ColumnElement[bool]:
+    """Messages nobody is being sent, but the newest: readers resume by its number, which must not come again."""
+    newest = select(func.max(outbox.c.sequence)).scalar_subquery()
+    return and_(outbox.c.sequence.not_in(_on_their_way()), outbox.c.sequence < newest)
+
+
+def _on_their_way() -> Select[tuple[int]]:
+    moving = deliveries.alias("moving")
+    return select(moving.c.sequence).where(moving.c.state.in_((PENDING, SENDING)))
+
+
 _TABLES: dict[str, Table] = {
     "idempotency": idempotency,
     "recommendations": recommendations,
     "contacts": contacts,
     "events": events,
+    "deliveries": deliveries,
+    "outbox": outbox,
 }
-_NARROWED: dict[str, Callable[[date], ColumnElement[bool]]] = {"contacts": _without_consent}
+_NARROWED: dict[str, Callable[[date], ColumnElement[bool]]] = {
+    "contacts": _without_consent,
+    "outbox": _told,
+}

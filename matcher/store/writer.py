@@ -1,7 +1,8 @@
 """One writer with group commit: waiting changes share one transaction and one sync; each is answered after its commit.
 
 A change is a function of a connection. It may run twice (when a sibling in its group fails, the group is undone and
-each change runs alone), so it must have no effect but through the connection.
+each change runs alone), so it must have no effect but through the connection. It never runs again once its COMMIT was
+sent: where that fails (the database went away in between), it may be done, and its caller is told that nobody knows.
 """
 
 import queue
@@ -11,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, RootTransaction
 
 T = TypeVar("T")
 GROUP = 256
@@ -20,6 +21,10 @@ GROUP = 256
 
 class WriterClosedError(RuntimeError):
     """The writer no longer takes changes: the service is stopping."""
+
+
+class OutcomeUnknownError(RuntimeError):
+    """A change was sent to be committed and the answer did not come: it may be done or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,8 @@ class Writer:
 
     def submit(self, change: Callable[[Connection], T]) -> Future[T]:
         """Queue a change; the future is done once it is durable, or holds what it raised.
+
+        It holds an ``OutcomeUnknownError`` where the commit itself failed.
 
         Raises
         ------
@@ -92,8 +99,14 @@ class Writer:
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:
-            with self._engine.begin() as connection:
+            with self._engine.connect() as connection:
+                transaction = connection.begin()
                 results = [waiting.change(connection) for waiting in group]
+                _finish(connection, transaction)
+        except OutcomeUnknownError as error:
+            for waiting in group:
+                waiting.future.set_exception(error)
+            return
         except BaseException as error:
             if len(group) == 1:
                 group[0].future.set_exception(error)
@@ -104,6 +117,15 @@ class Writer:
         self.commits += 1
         for waiting, result in zip(group, results, strict=True):
             waiting.future.set_result(result)
+
+
+def _finish(connection: Connection, transaction: RootTransaction) -> None:
+    """Commit; a connection that did not answer is used no more."""
+    try:
+        transaction.commit()
+    except BaseException as error:
+        connection.invalidate()
+        raise OutcomeUnknownError("The commit was sent and not answered: the change may be done or not.") from error
 
 
 def _given_up(waiting: _Waiting) -> bool:

@@ -40,8 +40,8 @@ def keep(instance: Instance, institution_id: str, version: str, rows: tuple[Lead
 
 
 def forget(instance: Instance, institution_id: str) -> None:
-    """Take every row that was pushed here out of table ``leads``."""
-    instance.store.write(lambda c: c.execute(leads.delete().where(leads.c.lead_id.like(f"D-%-{institution_id}"))))
+    """Take every row of an institution out of table ``leads``, whoever pushed it."""
+    instance.store.write(lambda c: c.execute(leads.delete().where(leads.c.institution_id == institution_id)))
 
 
 def push(instance: Instance, institution_id: str, row: LeadRow, **columns: object) -> None:

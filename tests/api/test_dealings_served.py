@@ -16,6 +16,7 @@ from matcher.dealings_book import as_known
 from matcher.eligibility import demand_columns
 from matcher.store import dealings, recommendations
 from matcher.store.dealings import Dealing
+from matcher.store.tables import demand_moves
 from matcher.store.tables import demands as demand_table
 from matcher.store.tables_platform import events, leads
 from tests.api.in_process import Client
@@ -86,9 +87,12 @@ def test_what_a_dealing_says_before_a_day(dealing: dict[str, Any], line: tuple[A
 
 
 @pytest.mark.parametrize(
-    ("state", "approved"), [("rejected", False), ("approved", True), ("signed", True), ("disbursed", True)]
+    ("state", "approved"),
+    [("rejected", False), ("approved", True), ("signed", True), ("repaid", True), ("closed", False), ("pushed", False)],
 )
-def test_the_store_adds_what_happened_since(instance: Instance, state: str, approved: bool) -> None:
+def test_the_store_adds_what_happened_since_and_keeps_a_decision_whatever_follows_it(
+    instance: Instance, state: str, approved: bool
+) -> None:
     moments = {"exposed": "2026-02-01T09:00:00+08:00", "applied": "2026-02-03T09:00:00+08:00"}
 
     def happen(connection: Connection) -> list[Dealing]:
@@ -100,11 +104,18 @@ def test_the_store_adds_what_happened_since(instance: Instance, state: str, appr
                 events.insert(), row | {"demand_id": "D-dealt", "product_id": "P-0001", "fingerprint": "f"}
             )
         lead = {"lead_id": "L-dealt", "demand_id": "D-dealt", "institution_id": "I-001", "product_id": "P-0001"}
-        answer = {"state": state, "origin": "push", "changed_at": "2026-02-09T09:00:00+08:00"}
+        answer = {"state": state, "origin": "push", "changed_at": "2026-02-20T09:00:00+08:00"}
         connection.execute(leads.insert(), lead | answer)
+        decision = "approved" if approved else "rejected"
+        for before, after, day in (("contacted", decision, 9), (decision, state, 20), (state, state, 21)):
+            if after != before or day > 20:
+                move = {"actor": "test", "occurred_at": f"2026-02-{day:02d}T09:00:00+08:00", "late": day > 20}
+                told = {"demand_id": "D-dealt", "lead_id": "L-dealt", "before": before, "after": after}
+                connection.execute(demand_moves.insert(), move | told)
         found = dealings.dealings_of(connection, "913706000000000000")
         for table, key in (
             (events, events.c.demand_id),
+            (demand_moves, demand_moves.c.demand_id),
             (leads, leads.c.demand_id),
             (demand_table, demand_table.c.demand_id),
         ):

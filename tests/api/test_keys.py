@@ -1,5 +1,6 @@
 """Keys, tokens and rates: narrowed, replaced, expired, forged, flooded; each is refused for what it is."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -231,19 +232,62 @@ def test_a_forged_token_opens_nothing_and_makes_no_more_than_one_fetch(
     assert tokens.caller("a.b.c", NOW) is None
 
 
+def test_a_provider_that_is_down_shuts_nobody_out_whose_key_is_known_and_is_asked_once_in_a_while(
+    signer: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Tokens(ISSUER, AUDIENCE, "http://127.0.0.1:9/keys")
+    public = jwt.PyJWK(json.loads(RSAAlgorithm.to_jwk(signer.public_key())) | {"kid": "one", "alg": "RS256"})
+    asked, go_on = [], threading.Event()
+
+    def answers() -> list[jwt.PyJWK]:
+        asked.append("up")
+        return [public]
+
+    def hangs() -> list[jwt.PyJWK]:
+        asked.append("down")
+        assert go_on.wait(10)
+        raise jwt.PyJWKClientConnectionError("down")
+
+    good, junk = token(signer, exp=NOW + timedelta(days=1)), token(signer, kid="junk")
+    monkeypatch.setattr(tokens._provider, "get_signing_keys", answers)
+    assert tokens.caller(good, NOW) is not None
+    monkeypatch.setattr(tokens._provider, "get_signing_keys", hangs)
+    later = NOW + timedelta(seconds=400)
+
+    async def at_once() -> None:
+        waiting = [asyncio.create_task(tokens.ask(junk, later)) for _ in range(100)]
+        assert await asyncio.wait_for(tokens.ask(good, later), 5) is not None
+        assert not any(task.done() for task in waiting)
+        go_on.set()
+        assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [None] * 100
+
+    asyncio.run(at_once())
+    assert asked == ["up", "down"]
+    assert tokens.caller(junk, later + timedelta(seconds=5)) is None
+    assert asked == ["up", "down"]
+    assert tokens.caller(junk, later + timedelta(seconds=11)) is None
+    assert asked == ["up", "down", "down"]
+    assert tokens.caller(good, later + timedelta(seconds=11)) is not None
+
+
 def test_half_an_identity_provider_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="OIDC_AUDIENCE"):
         Settings(oidc_issuer=ISSUER)
 
 
-def test_a_rotation_repeated_under_one_idempotency_key_is_one_rotation(
-    client: Client, instance: Instance, keys: dict[str, Any]
+def test_a_rotation_repeated_under_one_key_makes_one_successor_and_shows_it_once(
+    client: Client, admin: dict[str, str]
 ) -> None:
-    old = instance.keyring.issue("analyst").split("_")[1]
-    headers = {"Authorization": f"Bearer {keys['admin']}", "Idempotency-Key": f"rotate-{old}"}
-    first, again = (client.post(f"/v1/keys/{old}/rotate", headers=headers) for _ in range(2))
-    assert [first.status_code, again.status_code] == [201, 201]
+    old = client.post("/v1/keys", json={"role": "analyst"}, headers=admin).json()
+    path = f"/v1/keys/{old['key_id']}/rotate"
+    once = admin | {"Idempotency-Key": "rotate-once"}
+    first, again = client.post(path, headers=once), client.post(path, headers=once)
+    assert (first.status_code, again.status_code) == (201, 201)
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.json() == first.json() | {"key": None}
-    listed = client.get("/v1/keys", headers={"Authorization": f"Bearer {keys['admin']}"}).json()["items"]
-    assert [each["key_id"] for each in listed if each["rotated_from"] == old] == [first.json()["key_id"]]
+    heirs = [
+        one for one in client.get("/v1/keys", headers=admin).json()["items"] if one["rotated_from"] == old["key_id"]
+    ]
+    assert [one["key_id"] for one in heirs] == [first.json()["key_id"]]
+    assert client.post(path, json={"grace_hours": 1}, headers=admin).status_code == 422
+    assert client.delete(f"/v1/keys/{old['key_id']}", headers=admin).status_code == 204

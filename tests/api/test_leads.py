@@ -1,6 +1,7 @@
 """Leads through the API: ranked, masked, paged without loss, fresh before the next plan, and safe as files."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -59,6 +60,7 @@ def rows(instance: Instance, bank: str) -> Planned:
 def desk(instance: Instance, bank: str, rows: Planned, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """The desk with a plan of its own for this test."""
     version = f"plan-{request.node.name}"[:60]
+    forget(instance, bank)
     keep(instance, bank, version, rows.rows)
     key = instance.keyring.issue("institution", bank)
     headers = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
@@ -273,7 +275,8 @@ def test_a_demand_pushed_since_the_plan_stands_at_its_place_before_the_next_plan
     push(instance, desk.institution_id, missed, due_on=date(2026, 11, 2))
     rest = (*desk.plan.rows[:5], *desk.plan.rows[6:])
     keep(instance, desk.institution_id, "without-it", rest)
-    assert missed.demand_id not in [x["demand_id"] for x in all_pages(client, desk, 200)]
+    items = all_pages(client, desk, 200)
+    assert [x["fresh"] for x in items if x["demand_id"] == missed.demand_id] == [False]
     push(instance, desk.institution_id, missed, due_on=date(2026, 11, 2))
     items = all_pages(client, desk, 6)
     values = [item["value"] for item in items]
@@ -285,6 +288,53 @@ def test_a_demand_pushed_since_the_plan_stands_at_its_place_before_the_next_plan
     assert sum(each["fresh"] for each in items) == 1
     push(instance, desk.institution_id, missed, state="rejected")
     assert missed.demand_id not in [x["demand_id"] for x in all_pages(client, desk, 200)]
+
+
+def test_a_pushed_lead_no_plan_picks_is_shown_as_long_as_an_answer_is_owed_and_so_is_a_second_of_its_enterprise(
+    client: Client, desk: Desk, instance: Instance, platform: dict[str, str]
+) -> None:
+    owed, other = desk.plan.rows[4], desk.plan.rows[0]
+    body = {"uscc": desk.plan.uscc_of[owed.demand_id], "amount_cny": "500000", "term_months": 12}
+    second = client.post("/v1/demands", json={**body, "purpose": "working_capital"}, headers=platform).json()
+    twin = replace(owed, demand_id=second["demand_id"])
+    for row in (owed, twin):
+        push(instance, desk.institution_id, row, due_on=date(2026, 11, 1), late=True)
+    keep(instance, desk.institution_id, "picked-another", (other,))
+    items = all_pages(client, desk, 1)
+    told = {item["demand_id"]: (item["status"], item["due_on"]) for item in items}
+    assert told[owed.demand_id] == told[twin.demand_id] == ("pushed", "2026-11-01")
+    assert len(items) == len(told) == 3
+    for row in (owed, twin):
+        push(instance, desk.institution_id, row, state="expired")
+    assert [item["demand_id"] for item in all_pages(client, desk, 1)] == [other.demand_id]
+
+
+def test_every_page_of_masked_leads_is_in_the_audit_without_personal_data(
+    client: Client, desk: Desk, instance: Instance
+) -> None:
+    def shown() -> list[tuple[str, str]]:
+        query = (
+            select(audit.c.subject, audit.c.detail).where(audit.c.action == "leads_shown").order_by(audit.c.sequence)
+        )
+        with instance.store.reading() as connection:
+            return [(row.subject, row.detail) for row in connection.execute(query)]
+
+    before = len(shown())
+    items = all_pages(client, desk, 20)
+    assert len(items) > 20
+    told = shown()[before:]
+    assert {subject for subject, _ in told} == {desk.institution_id}
+    first, second = (msgspec.json.decode(detail) for _, detail in told)
+    ids = "\n".join(item["lead_id"] for item in items[:20])
+    assert first == {
+        "form": "json",
+        "list": "general",
+        "plan": desk.plan.version,
+        "leads": 20,
+        "ranks": [1, 20],
+        "lead_ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+    }
+    assert second["ranks"] == [21, len(items)]
 
 
 def test_before_the_first_plan_the_pushed_demands_are_listed_with_a_note(
@@ -413,6 +463,27 @@ def test_the_spreadsheet_is_typed_frozen_filtered_and_explained(client: Client, 
     assert notes["线索计划"] == desk.plan.version
     assert "模拟" in notes["模拟数据"]
     assert set(place) <= set(notes)
+
+
+def test_a_file_that_does_not_hold_every_lead_says_so_and_only_a_simulated_world_is_called_simulated(
+    client: Client, desk: Desk, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def notes() -> tuple[dict[Any, Any], Any]:
+        told = client.get(desk.url, headers=desk.headers | {"Accept": XLSX})
+        sheet = openpyxl.load_workbook(io.BytesIO(told.content))["notes"]
+        return {row[0]: row[1] for row in sheet.iter_rows(values_only=True)}, told.headers
+
+    whole, headers = notes()
+    count = int(headers["X-Leads"])
+    assert (whole["rows"], headers["X-Leads-Cut"]) == (f"{count}, all there are", "false")
+    assert whole["simulated"] == "Enterprises and data of this instance are simulated."
+    monkeypatch.setattr("api.lead_pages.MOST", 3)
+    monkeypatch.setattr(instance, "world", replace(instance.world, simulated=False))
+    cut, headers = notes()
+    assert (headers["X-Leads"], headers["X-Leads-Cut"]) == ("3", "true")
+    assert cut["rows"].startswith("the first 3 only")
+    assert cut["simulated"] == "No: enterprises and data are real."
+    assert client.get("/health/ready").json()["simulated"] is False
 
 
 def test_the_csv_has_a_chinese_header_and_every_lead(client: Client, desk: Desk) -> None:

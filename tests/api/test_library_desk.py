@@ -17,6 +17,7 @@ from api.instance import Instance
 from api.pushing import Pusher, push_one, run_clocks
 from api.serving import promising_demand
 from api.settings import Settings
+from matcher import replanning
 from matcher.matching import Question
 from matcher.store import audit, demands, lead_lists, leads
 from matcher.store.clock import PinnedClock
@@ -158,6 +159,61 @@ def test_a_push_reaches_the_best_product_of_each_institution_that_passes_in_orde
             )
 
 
+def test_a_demand_that_is_not_to_be_personalised_is_pushed_by_declared_terms_and_told_without_scores(
+    client: Client,
+    platform: dict[str, str],
+    instance: Instance,
+    likely: dict[str, Any],
+    banks: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    switch = f"/v1/enterprises/{likely['uscc']}/personalisation"
+    assert client.put(switch, json={"enabled": False}, headers=platform).status_code == OK
+    try:
+        key, reached = pushed(client, platform, instance, likely)
+        body = {"demand_id": key, "top_n": 50, "include_unknown": False}
+        declared = client.post("/v1/recommendations", json=body, headers=platform).json()
+        order = list(dict.fromkeys(item["institution_id"] for item in declared["items"]))
+        assert len(order) >= 2
+        assert reached[: len(order)] == order
+        with instance.store.reading() as connection:
+            rows = connection.execute(select(outbox.c.payload).where(outbox.c.kind == "lead.pushed")).scalars()
+            told = [payload for payload in map(json.loads, rows) if payload.get("demand_id") == key]
+            kept = [leads.find(connection, lead_id_of(key, bank)) for bank in reached]
+            queue = replanning.read_queues(
+                connection, instance.matcher.catalog, instance.dealings, instance.clock.today()
+            )
+        assert {(payload["p_approve"], payload["personalised"]) for payload in told} == {(None, False)}
+        assert {one.value for one in kept if one is not None} == {None}
+        assert key in {demand.demand_id for demand in queue.demands}
+        assert likely["uscc"] in queue.impersonal
+        monkeypatch.setattr(replanning, "put_into_service", lambda *_: None)
+        made = replanning.replan(
+            instance.store,
+            instance.matcher,
+            lambda codes, day: [instance.profiles.row(code, day, 0, {}) for code in codes],
+            instance.dealings,
+            instance.clock.today(),
+        ).plan
+        assert made.prices.demands == len(queue.demands)
+        named = {row.demand_id for rows in made.lists.values() for row in rows}
+        assert named
+        own = {demand.demand_id for demand in queue.demands if demand.uscc == likely["uscc"]}
+        assert not named & own
+        url = f"/v1/institutions/{reached[0]}/leads?limit=200"
+        page = client.get(url, headers=banks[reached[0]]).json()["items"]
+        item = next(each for each in page if each["demand_id"] == key)
+        assert (item["personalised"], item["value"], item["p_apply"], item["p_approve"]) == (False, None, None, None)
+        assert (item["reasons"], item["reason_base"]) == ([], None)
+        assert item["note"].startswith("not personalised")
+        scored = [each["personalised"] for each in page]
+        assert scored == sorted(scored, reverse=True)
+        csv = client.get(url, headers=banks[reached[0]] | {"Accept": "text/csv"})
+        assert "not personalised" in csv.text
+    finally:
+        assert client.put(switch, json={"enabled": True}, headers=platform).status_code == OK
+
+
 def test_the_pusher_pushes_within_a_blink_and_what_was_left_over_at_its_start(
     client: Client, platform: dict[str, str], instance: Instance, likely: dict[str, Any]
 ) -> None:
@@ -192,7 +248,7 @@ def test_a_demand_of_an_enterprise_nobody_knows_is_offered_where_rules_are_unkno
     assert document["state"] == ("pushed" if reached else "published")
     with instance.store.reading() as connection:
         rows = connection.execute(select(outbox.c.payload).where(outbox.c.kind == "lead.pushed")).scalars()
-        told = [payload for payload in map(json.loads, rows) if payload["demand_id"] == key]
+        told = [payload for payload in map(json.loads, rows) if payload.get("demand_id") == key]
     assert len(told) == len(reached)
     assert {payload["verdict"] for payload in told} <= {"pass", "unknown"}
     assert all(payload["enterprise_name"]["zh"] == "某企业" for payload in told)
@@ -282,7 +338,7 @@ def test_a_lead_of_another_institution_and_one_nobody_listed_are_not_there(
     assert say(client, banks[other], "D-none", other, "claim").status_code == 404
 
 
-def test_a_lead_of_the_list_is_claimed_without_having_been_pushed(
+def test_a_lead_of_a_list_still_kept_is_claimed_without_having_been_pushed(
     client: Client, platform: dict[str, str], instance: Instance, banks: dict[str, dict[str, str]]
 ) -> None:
     kept = instance.store.read(lambda c: demands.latest(c, 500))
@@ -292,6 +348,7 @@ def test_a_lead_of_the_list_is_claimed_without_having_been_pushed(
     row = LeadRow(demand_id=key, product_id=product, value=0.2, p_apply=0.4, p_approve=0.5, origin="outreach")
     now = instance.clock.now()
     instance.store.write(lambda c: lead_lists.keep(c, "test-list", {bank: (row,)}, now))
+    instance.store.write(lambda c: lead_lists.keep(c, "a-later-list", {bank: ()}, instance.clock.now()))
     claimed = say(client, banks[bank], key, bank, "claim")
     assert claimed.status_code == OK, claimed.text
     assert (claimed.json()["origin"], claimed.json()["product_id"]) == ("outreach", product)
@@ -315,6 +372,17 @@ def test_a_wrong_move_names_the_state_and_what_can_be_done(
     early = say(client, banks[bank], key, bank, "decision", approved=True, amount_cny="1", annual_rate="0.04")
     assert early.status_code == 409
     assert say(client, banks[bank], key, bank, "repayment").status_code == 409
+
+
+@pytest.mark.parametrize("move", ["publish", "withdraw", "reopen"])
+def test_a_move_of_a_demand_takes_no_words_it_does_not_know(
+    client: Client, platform: dict[str, str], move: str
+) -> None:
+    key = published(client, platform, DEMAND | {"draft": True})
+    path = f"/v1/demands/{key}/{move}"
+    assert client.post(path, json={"reason": "none"}, headers=platform).status_code == 422
+    assert shown(client, platform, key)["state"] == "draft"
+    assert client.post(path, json={}, headers=platform).status_code == (409 if move == "reopen" else OK)
 
 
 def test_a_refusal_takes_a_reason_of_the_list_and_tells_how_to_repair_it(
@@ -362,6 +430,10 @@ def test_what_must_be_completed_reaches_the_platform_and_comes_back(
     document = shown(client, platform, key)
     assert document["state"] == "returned"
     assert next(le["complete"] for le in document["leads"] if le["institution_id"] == bank) == ["2025 accounts"]
+    told = select(outbox.c.payload).where(outbox.c.kind == "lead.returned", outbox.c.institution_id == bank)
+    with instance.store.reading() as connection:
+        returned = [json.loads(payload) for payload in connection.execute(told).scalars()]
+    assert (returned[-1]["lead_id"], returned[-1]["state"]) == (lead_id_of(key, bank), "returned")
     assert client.post("/v1/recommendations", json={"demand_id": key}, headers=platform).status_code == OK
     assert client.post(f"/v1/demands/{key}/reopen", headers=platform).json()["state"] == "claimed"
     say(client, banks[other], key, other, "claim")

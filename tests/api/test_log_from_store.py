@@ -1,5 +1,6 @@
 """What training reads is what was sent: a piece of a city's log goes in as events and comes out as a log again."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from api.world import load_world, open_world
-from matcher.store import event_intake, events, officers
+from matcher.store import enterprises, event_intake, events, officers
 from matcher.store.clock import PinnedClock
 from matcher.store.store import Store, open_store
 from matcher.store.tables import demand_moves, demands
@@ -127,7 +128,7 @@ def exported(store: Store, log: dict[str, pd.DataFrame], world: Path, tmp_path_f
         store.write(lambda connection, batch=batch: event_intake.keep(connection, batch, "platform:1", NOW))
     decide(store, log)
     out = tmp_path_factory.mktemp("out")
-    told = export(store.database.url, out, sources=world / "sources")
+    told = export(store.database.url, out, sources=world / "sources", as_of=date(2026, 10, 31))
     assert dict(told.left_out) == {}
     return out
 
@@ -189,7 +190,7 @@ def test_what_cannot_be_learned_from_is_left_out_and_counted(
     with store.reading() as connection:
         batch = event_intake.judge(connection, odd, "platform:1", store.clock)
     store.write(lambda connection: event_intake.keep(connection, batch, "platform:1", NOW))
-    told = export(store.database.url, tmp_path / "again")
+    told = export(store.database.url, tmp_path / "again", as_of=date(2026, 10, 31))
     assert dict(told.left_out) == {
         "exposed_without_position": 1,
         "exposed_without_propensity": 1,
@@ -198,6 +199,44 @@ def test_what_cannot_be_learned_from_is_left_out_and_counted(
     assert told.rows["exposures"] == len(log["exposures"])
     early = export(store.database.url, tmp_path / "early", received_until=datetime(2020, 1, 1, tzinfo=UTC))
     assert (early.rows["exposures"], early.rows["applications"]) == (0, 0)
+
+
+def test_rows_of_a_source_whose_consent_was_revoked_or_ended_teach_nobody(
+    store: Store, exported: Path, world: Path, tmp_path: Path
+) -> None:
+    tax = pd.read_parquet(exported / "sources" / "tax.parquet")
+    gone, ended, other = sorted(tax["uscc"].unique())[:3]
+    brought = json.loads(tax[tax["uscc"] == gone].iloc[0].to_json(date_format="iso")) | {"known_on": "2026-10-30"}
+    brought = {name: value[:10] if "T00:00" in str(value) else value for name, value in brought.items()}
+
+    def change(connection):  # type: ignore[no-untyped-def]
+        enterprises.append_records(connection, gone, "tax", date(2026, 10, 30), [brought], NOW)
+        for uscc in (gone, ended):
+            assert enterprises.revoke(connection, uscc, "tax", None, None) == 1
+        again = enterprises.ConsentRow(
+            uscc=ended,
+            source="tax",
+            purpose="financing_match",
+            recipient="platform",
+            granted_on=date(2026, 1, 1),
+            expires_on=date(2026, 10, 31),
+        )
+        enterprises.grant(connection, [again], NOW)
+
+    store.write(change)
+    url, sources = store.database.url, world / "sources"
+    last = export(url, tmp_path / "last", sources=sources, as_of=date(2026, 10, 31))
+    after = export(url, tmp_path / "after", sources=sources, as_of=date(2026, 11, 1))
+    rows = tax["uscc"].value_counts()
+    found = {day: pd.read_parquet(tmp_path / day / "sources" / "tax.parquet")["uscc"] for day in ("last", "after")}
+    assert {gone, ended, other} & set(found["last"]) == {ended, other}
+    assert {gone, ended, other} & set(found["after"]) == {other}
+    assert last.left_out["tax_rows_without_consent"] == rows[gone] + 1
+    manifest = json.loads((tmp_path / "after" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["left_out"]["tax_rows_without_consent"] == rows[gone] + rows[ended] + 1
+    assert after.left_out["tax_rows_without_consent"] == rows[gone] + rows[ended] + 1
+    registry = pd.read_parquet(tmp_path / "after" / "sources" / "registry.parquet")
+    assert {gone, ended} <= set(registry["uscc"])
 
 
 def test_a_store_without_demands_has_nothing_to_teach(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from api.settings import Settings
 from api.target_counters import counters
 from matcher.policy.targets import Cell, Counted, shown_cells, targets
 from matcher.standing import size_of
+from matcher.store import targets as kept_targets
 from matcher.store.tables import demand_moves, demands
 from matcher.store.tables_platform import events, leads, matchmaking_events
 from matcher.store.targets import served
@@ -107,9 +108,19 @@ def test_before_any_desk_answered_everything_of_theirs_is_unknown_and_says_why(o
     }
 
 
-def test_the_year_is_counted_from_what_desks_paid_out(own: Instance) -> None:
+def test_the_year_is_counted_from_what_desks_paid_out(own: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     made = paid(own, 40)
     day = own.clock.today()
+    with own.store.reading() as connection:
+        since = kept_targets.recording_since(connection)
+    assert since is not None
+    assert since > date(2026, 1, 1)
+    part = counters(own, 2026)["mse_financing_cny"]
+    assert part.highest is None
+    assert f"counted from {since.isoformat()}: of the days before, the store has no record" in [
+        text.en for text in part.missing
+    ]
+    monkeypatch.setattr(kept_targets, "recording_since", lambda _connection: date(2026, 1, 1))
     with own.store.reading() as connection:
         sizes = {
             uscc: size_of(asking.profile_of(own, connection, uscc, day), day, own.matcher.rulebook)
@@ -125,6 +136,7 @@ def test_the_year_is_counted_from_what_desks_paid_out(own: Instance) -> None:
     unsure = sum((amount for _, uscc, amount in made if sizes[uscc] == "undetermined"), Decimal(0))
     found = counters(own, 2026)
     assert 0 < small < Decimal(40_001_000)
+    assert part.lowest == small
     assert (found["mse_financing_cny"].lowest, found["mse_financing_cny"].highest) == (small, small + unsure)
     assert sum(cell.amount for cell in found["mse_financing_cny"].breakdown) == small
     tech = {uscc for uscc, each in flags.items() if any(each)}

@@ -211,3 +211,18 @@ def test_every_answer_of_a_push_route_is_documented(client: Client) -> None:
     assert "Problem" in document["components"]["schemas"]
     assert "secret" not in document["components"]["schemas"]["WebhookShown"]["properties"]
     json.dumps(document)
+
+
+def test_a_test_message_repeated_under_one_key_is_one_message_and_unknown_fields_are_refused(
+    client: Client, bank: dict[str, str], hook: dict[str, Any]
+) -> None:
+    path = f"/v1/webhooks/{hook['webhook_id']}"
+    once = bank | {"Idempotency-Key": "test-once"}
+    first, again = client.post(f"{path}/test", headers=once), client.post(f"{path}/test", headers=once)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert (again.headers["Idempotent-Replayed"], again.content) == ("true", first.content)
+    other = client.post(f"{path}/test", json={}, headers=bank).json()
+    assert other["message_id"] != first.json()["message_id"]
+    for move in ("test", "rotate-secret"):
+        assert client.post(f"{path}/{move}", json={"loud": True}, headers=bank).status_code == 422
+        assert client.post(f"{path}/{move}", content=b"{", headers=bank).status_code == 400

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from matcher.store import audit, enterprises, idempotency, retention
+from matcher.store import audit, enterprises, idempotency, outbox, retention, webhooks
 from matcher.store.audit_archive import archive, verify_archive
 from matcher.store.audit_checkpoint import CheckpointError, read_checkpoint, signing_key, write_checkpoint
 from matcher.store.clock import PinnedClock, moment
 from matcher.store.store import Store, open_store
 from matcher.store.tables import audit as audit_table
-from matcher.store.tables_platform import contacts
+from matcher.store.tables_platform import contacts, deliveries
+from matcher.store.tables_platform import outbox as outbox_rows
+from matcher.store.webhooks import Webhook
 from tests.conftest import FreshDatabase
 
 DAY, NOW = date(2026, 10, 31), datetime(2026, 10, 31, 8, tzinfo=UTC)
@@ -207,6 +209,8 @@ def test_retention_tells_first_and_takes_only_what_is_older_than_the_policy(stor
         "recommendations": 0,
         "contacts": 1,
         "audit": 0,
+        "deliveries": 0,
+        "outbox": 0,
         "events": 0,
     }
     assert all(each.rule.reason.zh and each.rule.reason.en for each in old.values())
@@ -232,3 +236,43 @@ def test_a_long_chain_is_walked_in_blocks(store: Store) -> None:
     assert store.read(lambda connection: audit.verify(connection, told.append)) is None
     assert time.perf_counter() - since < 5
     assert told == []
+
+
+def test_messages_told_long_ago_go_but_the_newest_and_what_is_on_its_way_stay(store: Store) -> None:
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    hook = Webhook(
+        webhook_id="W",
+        institution_id="I-1",
+        url="https://bank.example/hook",
+        kinds=("lead.pushed",),
+        secret="whsec_c2VjcmV0",
+        recorded_at=long_ago,
+    )
+
+    def tell(connection, institution="I-1", at=long_ago):  # type: ignore[no-untyped-def]
+        outbox.announce(
+            connection, [outbox.Message(institution_id=institution, kind="lead.pushed", payload={})], at, at
+        )
+
+    def change(connection):  # type: ignore[no-untyped-def]
+        webhooks.add(connection, hook)
+        webhooks.subscribe(connection, "I-1", "lead.pushed", True, long_ago)
+        for institution in ("I-1", "I-1", "I-2", "I-2"):
+            tell(connection, institution)
+        connection.execute(deliveries.update().where(deliveries.c.sequence == 1).values(state="delivered"))
+
+    def left() -> tuple[list[int], list[int]]:
+        with store.reading() as connection:
+            told = connection.execute(outbox_rows.select().order_by(outbox_rows.c.sequence)).scalars().all()
+            sent = connection.execute(deliveries.select().order_by(deliveries.c.delivery_id)).scalars().all()
+        return list(told), list(sent)
+
+    store.write(change)
+    assert left() == ([1, 2, 3, 4], [1, 2])
+    due = {each.rule.kind: each for each in store.read(lambda c: retention.old(c, DAY, DAY))}
+    assert (due["deliveries"].rows, due["outbox"].rows) == (1, 2)
+    assert retention.prune(store, due["deliveries"], "operator:cli") == 1
+    assert retention.prune(store, due["outbox"], "operator:cli") == 2
+    assert left() == ([2, 4], [2])
+    store.write(tell)
+    assert left()[0] == [2, 4, 5]

@@ -61,6 +61,15 @@ def lead(demand: str, institution: str, state: str) -> dict[str, object]:
     }
 
 
+def publish(store: Store, *names: str) -> None:
+    stated = Demand(uscc="U", amount_cny=Decimal(1_000), term_months=12, purpose=Purpose.EXPORT)
+    kept = [
+        demands.KeptDemand(demand=replace(stated, demand_id=name), state="published", published_on=DAY)
+        for name in names
+    ]
+    store.write(lambda connection: demands.publish(connection, kept, "test", store.clock.now()))
+
+
 def test_months_reported_again_replace_what_was_said_and_later_ones_are_not_read(store: Store) -> None:
     now = store.clock.now()
     first, later = month(date(2026, 9, 1)), month(date(2026, 11, 1))
@@ -98,10 +107,12 @@ def test_files_are_the_last_product_applied_for_at_each_institution_less_what_wa
         event(9, "applied", "D-6", "P-1"),
         event(10, "withdrawn", "D-6", "P-3"),
     ]
+    publish(store, *(f"D-{number}" for number in range(1, 7)))
     answered = lead("D-5", "B-2", "rejected")
     store.write(lambda connection: connection.execute(events.insert(), log))
     store.write(lambda connection: connection.execute(leads.insert(), [answered]))
-    found = store.read(lambda connection: queues.files_sent(connection, OWNERS))
+    assert store.read(lambda connection: queues.files_sent(connection, OWNERS, date(2026, 12, 1))) == ()
+    found = store.read(lambda connection: queues.files_sent(connection, OWNERS, DAY))
     assert [(one.demand_id, one.product_id, one.institution_id) for one in found] == [
         ("D-1", "P-2", "B-1"),
         ("D-1", "P-3", "B-2"),
@@ -116,9 +127,11 @@ def test_leads_in_work_are_promised_reviews(store: Store) -> None:
         lead("D-3", "B-1", "approved"),
         lead("D-4", "B-2", "pushed"),
     ]
+    publish(store, "D-1", "D-2", "D-3", "D-4")
     store.write(lambda connection: connection.execute(leads.insert(), rows))
     assert store.read(queues.committed) == {"B-1": 2}
-    assert store.read(queues.decided) == {("D-3", "B-1")}
+    assert store.read(lambda connection: queues.decided(connection, DAY)) == {("D-3", "B-1")}
+    assert store.read(lambda connection: queues.decided(connection, date(2026, 12, 1))) == frozenset()
 
 
 def test_what_may_be_read_is_what_each_enterprise_behind_an_open_demand_permits_that_day(store: Store) -> None:

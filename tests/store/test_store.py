@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from matcher.demand_states import NotAllowedError, Turn
@@ -34,7 +34,7 @@ from matcher.store.documents import demand_from_document, demand_to_document
 from matcher.store.moves import Act
 from matcher.store.store import Store, open_store
 from matcher.store.turns import turn
-from matcher.store.writer import WriterClosedError
+from matcher.store.writer import OutcomeUnknownError, WriterClosedError
 from tests.conftest import FreshDatabase
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -112,6 +112,43 @@ def test_a_change_that_fails_leaves_nothing_and_spoils_no_sibling(store: Store) 
         future.result()
     assert store.read(lambda connection: marketplace.stated(connection, "broken")) is None
     assert store.read(lambda connection: marketplace.stated(connection, "good 4")) == "kept"
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_group_whose_commit_was_not_answered_is_never_run_again(store: Store, is_done: bool) -> None:
+    gate, started = threading.Event(), threading.Event()
+    runs: list[int] = []
+
+    def hold_back(_connection: Connection) -> None:
+        started.set()
+        assert gate.wait(10)
+
+    def change(connection: Connection, number: int) -> None:
+        runs.append(number)
+        marketplace.state(connection, f"unanswered-{number}", "here")
+
+    def go_away(connection: Connection) -> None:
+        if not runs:
+            return
+        if is_done:
+            connection.connection.commit()
+        raise ConnectionError("the server closed the connection")
+
+    first = store.submit(hold_back)
+    assert started.wait(10)
+    later = [store.submit(lambda connection, number=number: change(connection, number)) for number in range(3)]
+    event.listen(store.database.writes, "commit", go_away)
+    gate.set()
+    try:
+        first.result(10)
+        found = [future.exception(10) for future in later]
+    finally:
+        event.remove(store.database.writes, "commit", go_away)
+    assert [type(error) for error in found] == [OutcomeUnknownError] * 3
+    assert runs == [0, 1, 2]
+    store.write(lambda connection: change(connection, 3))
+    kept = [store.read(lambda connection, n=n: marketplace.stated(connection, f"unanswered-{n}")) for n in range(4)]
+    assert kept == ["here" if is_done else None] * 3 + ["here"]
 
 
 def test_a_change_given_up_before_it_began_is_left_undone_and_the_writer_goes_on(store: Store) -> None:
