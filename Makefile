@@ -23,9 +23,9 @@ run: $(READY)
 	@$(BIN)/matcher run
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@echo "[test] once more on PostgreSQL: the store and the edge"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --store postgresql tests/store tests/api
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --store postgresql tests/store tests/api
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
