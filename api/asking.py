@@ -92,6 +92,12 @@ def permitted(connection: Connection, uscc: str, as_of: date, today: date) -> fr
     return then if as_of == today else then & permitted_sources(grants, RECIPIENT, PURPOSE, today)
 
 
+def seed_of(demand: Demand, as_of: date) -> str:
+    """What the drawn lines of a demand follow from: asked again on the day, in any language, the list is the same."""
+    stated = msgspec.json.encode([demand.demand_id, demand_to_document(demand), as_of], order="deterministic")
+    return hashlib.sha256(stated).hexdigest()[:16]
+
+
 def answer(matcher: Matcher, question: Question, recommendation_id: str, language: str) -> Answer:
     """Ask the matcher and put its answer into bytes, beside the inputs that would give the same bytes again."""
     found = matcher.recommend(question)

@@ -252,7 +252,7 @@ def _applications(rows: list[dict[str, Any]], ledger: Ledger, books: Books) -> I
 
 def _target(told: Counted, low: Decimal, high: Decimal, count: int, names: tuple[str, str, str]) -> Agreement:
     name, zh, en = names
-    fits = (told.lowest, told.highest) == (low, high)
+    fits = told.lowest == low and told.highest in {None, high}  # no upper bound where counting began within the year
     why = [] if fits else [f"counted {told.lowest} to {told.highest}, the log says {low} to {high}"]
     return agreement(name, zh, en, count, why)
 

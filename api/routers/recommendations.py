@@ -83,7 +83,7 @@ def _answer(instance: Instance, body: RecommendationBody, language: str) -> aski
         personalised=personalised,
         include_unknown=body.include_unknown,
         explore=instance.settings.explore,
-        seed=secrets.token_hex(8),
+        seed=asking.seed_of(demand, as_of),
     )
     return asking.answer(instance.matcher, question, f"R-{secrets.token_hex(10)}", language)
 

@@ -21,7 +21,7 @@ from api.settings import Settings
 from matcher.market import PriceTable
 from matcher.planning import MarketPlan
 from matcher.replanning import PLANS_KEPT, put_into_service
-from matcher.store import lead_lists
+from matcher.store import demands, lead_lists
 from matcher.store import prices as price_tables
 from matcher.store.lead_lists import LeadRow
 from matcher.store.officers import OfficerMonth, keep
@@ -103,10 +103,23 @@ def test_readiness_shows_version_age_and_examination(priced: Client, planned: In
     assert told["examination"]["chance"][0] == 1.0
 
 
-def test_a_list_at_prices_says_what_was_charged_and_replays(
+def test_a_demand_asked_for_again_on_the_day_gets_the_same_lines(
     priced: Client, headers: dict[str, str], body: dict[str, Any]
 ) -> None:
-    answers = [priced.post("/v1/recommendations", json=body, headers=headers).json() for _ in range(12)]
+    answers = [
+        priced.post("/v1/recommendations", json=body, headers={**headers, "Accept-Language": language}).json()
+        for language in ("en", "zh-CN", "en")
+    ]
+    lines = [[(i["product_id"], i["explored"], i["propensity"]) for i in answer["items"]] for answer in answers]
+    assert lines[0] == lines[1] == lines[2]
+
+
+def test_a_list_at_prices_says_what_was_charged_and_replays(
+    priced: Client, headers: dict[str, str], planned: Instance
+) -> None:
+    latest = planned.store.read(lambda connection: demands.latest(connection, 20))
+    bodies = [{"demand_id": one.demand.demand_id} for one in latest]
+    answers = [priced.post("/v1/recommendations", json=body, headers=headers).json() for body in bodies]
     assert {answer["prices_stale"] for answer in answers} == {False}
     assert any(item["explored"] for answer in answers for item in answer["items"])
     charged = [item for answer in answers for item in answer["items"] if item["queue_price"] > 0]
