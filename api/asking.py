@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -109,7 +109,9 @@ def answer(matcher: Matcher, question: Question, recommendation_id: str, languag
         "demand": demand_to_document(question.demand),
         "as_of": question.as_of,
         "profile": question.profile,
-        "dealings": None if question.dealings is None else [astuple(line) for line in question.dealings],
+        "dealings": None
+        if question.dealings is None
+        else [(line.product_id, line.shown, line.applied, line.approved) for line in question.dealings],
         "top_n": question.top_n,
         "personalised": question.personalised,
         "include_unknown": question.include_unknown,

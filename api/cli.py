@@ -12,6 +12,7 @@ from rich.console import Console
 from api.day_cli import day
 from api.keys_cli import app as keys_app
 from api.loading import load
+from api.logs import configure
 from api.records_cli import audit_app, retention
 from api.settings import Settings, settings_of_environment
 from api.store_cli import backup, restore
@@ -25,6 +26,12 @@ app.command()(load)
 app.command()(restore)
 app.command()(retention)
 _SAY = Console(stderr=True, highlight=False)
+
+
+@app.callback()
+def quietly() -> None:
+    """Run the service, recommend in the terminal, measure, look after keys and the audit."""
+    configure("warning")  # standard output belongs to what a command prints
 
 
 @app.command()
