@@ -20,8 +20,7 @@ import numpy as np
 
 from api.bench_http import free_port, wait_until_ready
 from api.settings import Settings
-from features.pair_columns import PAIR_NAMES
-from matcher.ranker import APPROVE_MODEL, champion_directory
+from matcher.ranker import APPROVE_MODEL, Ranker, champion_directory, columns_read
 
 _SERVE = ("-m", "mlflow", "models", "serve", "--env-manager", "local", "--host", "127.0.0.1", "--workers", "1")
 _SAVE = """
@@ -38,7 +37,8 @@ def measure_mlflow(settings: Settings, rows: int, requests: int) -> dict[str, An
     RuntimeError
         If mlflow is not installed or its server does not start.
     """
-    model = champion_directory(settings.matcher_models / "ranker") / APPROVE_MODEL
+    champion = champion_directory(settings.matcher_models / "ranker")
+    model, columns = champion / APPROVE_MODEL, len(columns_read(Ranker.load(champion).manifest))
     with tempfile.TemporaryDirectory(prefix="matcher-mlflow-") as directory:
         saved = Path(directory) / "model"
         done = subprocess.run(
@@ -56,7 +56,7 @@ def measure_mlflow(settings: Settings, rows: int, requests: int) -> dict[str, An
         ) as server:
             try:
                 wait_until_ready(port, "/ping", server)
-                times = _scores(port, rows, requests)
+                times = _scores(port, rows, columns, requests)
             finally:
                 # mlflow starts a server of its own below this process: the whole group is ours to end.
                 with suppress(ProcessLookupError):
@@ -72,8 +72,8 @@ def measure_mlflow(settings: Settings, rows: int, requests: int) -> dict[str, An
     }
 
 
-def _scores(port: int, rows: int, requests: int) -> list[float]:
-    values = np.random.default_rng(1).random((rows, len(PAIR_NAMES))).round(6)
+def _scores(port: int, rows: int, columns: int, requests: int) -> list[float]:
+    values = np.random.default_rng(1).random((rows, columns)).round(6)
     body = json.dumps({"inputs": values.tolist()})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     times = []
