@@ -13,7 +13,7 @@ from api import errors, wire
 from api.instance import Instance
 from api.profiles import Row
 from api.world import PURPOSE, RECIPIENT
-from features.consent import Grant, permitted_sources
+from features.consent import permitted_sources
 from features.dealings import Line
 from matcher.demand_states import OPEN, turns_possible
 from matcher.domain import Demand, Text
@@ -78,16 +78,7 @@ def permitted(connection: Connection, uscc: str, as_of: date, today: date) -> fr
 
     Asking about a day gone by opens nothing whose consent has ended since.
     """
-    grants = [
-        Grant(
-            source=row.source,
-            purpose=row.purpose,
-            recipient=row.recipient,
-            granted_on=row.granted_on,
-            expires_on=row.expires_on,
-        )
-        for row in enterprises.consents_of(connection, uscc)
-    ]
+    grants = [row.grant() for row in enterprises.consents_of(connection, uscc)]
     then = permitted_sources(grants, RECIPIENT, PURPOSE, as_of)
     return then if as_of == today else then & permitted_sources(grants, RECIPIENT, PURPOSE, today)
 

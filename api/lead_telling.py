@@ -91,15 +91,7 @@ def leaves(connection: Connection, usccs: Sequence[str], institution_id: str, as
     grants: dict[str, list[Grant]] = {uscc: [] for uscc in wanted}
     for start in range(0, len(wanted), _BLOCK):
         for row in enterprises.consents_among(connection, wanted[start : start + _BLOCK]):
-            grants[row.uscc].append(
-                Grant(
-                    source=row.source,
-                    purpose=row.purpose,
-                    recipient=row.recipient,
-                    granted_on=row.granted_on,
-                    expires_on=row.expires_on,
-                )
-            )
+            grants[row.uscc].append(row.grant())
     return {uscc: _leave(given, institution_id, as_of) for uscc, given in grants.items()}
 
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from features.consent import Grant, permitted_sources
+from features.consent import permitted_sources
 from features.schema import SOURCES
 from matcher.store import enterprises
 
@@ -86,16 +86,7 @@ def may_know_each(
 def _disclosure(
     rows: Iterable[enterprises.ConsentRow], recipient: str, purpose: str, as_of: date, sources: Collection[str]
 ) -> Disclosure:
-    grants = [
-        Grant(
-            source=row.source,
-            purpose=row.purpose,
-            recipient=row.recipient,
-            granted_on=row.granted_on,
-            expires_on=row.expires_on,
-        )
-        for row in rows
-    ]
+    grants = [row.grant() for row in rows]
     readable = permitted_sources(grants, recipient, purpose, as_of)
     contact = IDENTITY in permitted_sources(grants, recipient, CONTACTING, as_of)
     asked = frozenset(sources)

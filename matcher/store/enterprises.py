@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from features.consent import ANYONE
+from features.consent import ANYONE, Grant
 from matcher.store.clock import moment
 from matcher.store.tables import consents, record_batches
 from matcher.store.tables_platform import personalisation
@@ -29,6 +29,16 @@ class ConsentRow:
     recipient: str
     granted_on: date
     expires_on: date | None
+
+    def grant(self) -> Grant:
+        """The consent as the laws of consent read it."""
+        return Grant(
+            source=self.source,
+            purpose=self.purpose,
+            recipient=self.recipient,
+            granted_on=self.granted_on,
+            expires_on=self.expires_on,
+        )
 
 
 def append_records(

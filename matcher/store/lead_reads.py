@@ -8,26 +8,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, or_, select
 
+from matcher.demand_states import OPEN
 from matcher.domain import Demand
 from matcher.store.documents import demand_from_document
 from matcher.store.tables import demands, record_batches
 from matcher.store.tables_platform import contacts, leads
 
 PUSHED = "pushed"
-OPEN_DEMANDS = frozenset(
-    {
-        "published",
-        "pushed",
-        "claimed",
-        "contacted",
-        "due_diligence",
-        "approved",
-        "signed",
-        "returned",
-        "rejected",
-        "reopened",
-    }
-)
+OPEN_DEMANDS = frozenset(state.value for state in OPEN)
 """States of a demand in which an institution may still answer it; in any other its leads are shown to nobody."""
 CLOSED_LEADS = frozenset({"rejected", "withdrawn", "expired", "closed", "disbursed", "repaid"})
 """States of a lead after which it is no more worth an officer's hour."""
